@@ -1,0 +1,133 @@
+"""The one door for everything that comes in: JSON and TOML text, and values that a caller built itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Final, TypeVar
+
+import msgspec
+
+from pvdify.errors import SpecError
+
+T = TypeVar("T")
+
+MAX_BYTES: Final = 2 * 1024 * 1024
+MAX_DEPTH: Final = 32
+_AT: Final = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
+_TOML_AT: Final = re.compile(r"\(at line (?P<line>\d+), column (?P<column>\d+)\)")
+
+
+def from_json(text: bytes, type_: type[T], *, what: str = "the request", limit: int = MAX_BYTES) -> T:
+    """Read JSON strictly: no duplicate keys, no NaN, no NUL, not too large, not too deep."""
+    value = _json(text, what=what, limit=limit)
+    return from_value(value, type_, what=what)
+
+
+def from_toml(text: bytes, type_: type[T], *, what: str, limit: int = MAX_BYTES) -> T:
+    """Read TOML strictly; an error names the file (*what*), the line and the key."""
+    if len(text) > limit:
+        raise SpecError(f"cannot read {what}: it is larger than {limit} bytes")
+    try:
+        value = tomllib.loads(text.decode())
+    except UnicodeDecodeError as error:
+        raise SpecError(f"cannot read {what}: it is not UTF-8 (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        match = _TOML_AT.search(str(error))
+        where = f", line {match['line']}" if match else ""
+        raise SpecError(f"cannot read {what}{where}: {_TOML_AT.sub('', str(error)).strip()}") from error
+    try:
+        return from_value(value, type_, what=what)
+    except SpecError as error:
+        line = line_of(text.decode(), error.pointer)
+        if line is None:
+            raise
+        message = error.message.replace(f"cannot read {what}", f"cannot read {what}, line {line}", 1)
+        raise SpecError(message, pointer=error.pointer, hint=error.hint) from error
+
+
+def from_value(value: object, type_: type[T], *, what: str = "the request") -> T:
+    """Prove that *value* is a *type_*; also for structs that a caller made, since msgspec does not check them then."""
+    plain = msgspec.to_builtins(value)
+    _check(plain, what=what, pointer="", depth=0)
+    try:
+        return msgspec.convert(plain, type_)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        match = _AT.search(message)
+        pointer = _pointer(match["path"]) if match else ""
+        unknown = re.search(r"unknown field `(?P<name>[^`]*)`", message)
+        if unknown:
+            pointer = f"{pointer}/{unknown['name']}"
+        problem = _AT.sub("", message)
+        problem = problem[:1].lower() + problem[1:]
+        at = f" at {pointer}" if pointer else ""
+        raise SpecError(f"cannot read {what}{at}: {problem}", pointer=pointer) from error
+
+
+def line_of(text: str, pointer: str) -> int | None:
+    """The line of TOML *text* that sets the key that *pointer* ends in, looked for below its table."""
+    keys = [key for key in pointer.split("/") if key and not key.isdigit() and key != "..."]
+    if not keys:
+        return None
+    line_number: int | None = None
+    depth = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if header:
+            path = [part.strip().strip("\"'") for part in header[1].split(".")]
+            depth = next((n for n, (one, two) in enumerate(zip(path, keys, strict=False)) if one != two), min(len(path), len(keys)))
+            if path == keys:
+                return number
+            continue
+        name = re.match(r"\s*([A-Za-z0-9_\"'.-]+)\s*=", line)
+        if name and name[1].strip("\"'") in keys[depth:]:
+            line_number = line_number or number
+            if name[1].strip("\"'") == keys[-1]:
+                return number
+    return line_number
+
+
+def _json(text: bytes, *, what: str, limit: int) -> object:
+    if len(text) > limit:
+        raise SpecError(f"cannot read {what}: it is larger than {limit} bytes")
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        keys = [key for key, _ in items]
+        twice = next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) != len(keys) else None
+        if twice is not None:
+            raise SpecError(f"cannot read {what}: the key {twice!r} is there twice", pointer=f"/{twice}")
+        return dict(items)
+
+    def constant(name: str) -> float:
+        raise SpecError(f"cannot read {what}: {name} is not JSON")
+
+    try:
+        value: object = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise SpecError(f"cannot read {what}: {reason}") from error
+    return value
+
+
+def _check(value: object, *, what: str, pointer: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise SpecError(f"cannot read {what}: it is nested deeper than {MAX_DEPTH}", pointer=pointer)
+    if isinstance(value, str):
+        if "\0" in value:
+            raise SpecError(f"cannot read {what} at {pointer or '/'}: it has a NUL character", pointer=pointer)
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise SpecError(f"cannot read {what} at {pointer or '/'}: it has a lone surrogate", pointer=pointer)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check(key, what=what, pointer=pointer, depth=depth + 1)
+            _check(item, what=what, pointer=f"{pointer}/{key}", depth=depth + 1)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _check(item, what=what, pointer=f"{pointer}/{number}", depth=depth + 1)
+
+
+def _pointer(path: str) -> str:
+    """A JSON pointer from msgspec's `.routes[0].port` or `[...]`."""
+    return "".join(f"/{part}" for part in re.split(r"[.\[\]]+", path) if part)

@@ -1,0 +1,161 @@
+"""What can be asked of pvdify: one struct per operation, the same in process and over the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pvdify.model.names import AppName, ProcessName
+from pvdify.model.patterns import closed
+from pvdify.model.slot import Environment, FrontPort, ImageText, Slot
+
+Count = Annotated[int, Meta(ge=0, le=100)]
+Version = Annotated[int, Meta(ge=1, le=999_999_999)]
+GenerationNumber = Annotated[int, Meta(ge=1, le=999_999_999)]
+OperationId = Annotated[str, Meta(pattern=closed(r"[0-9a-z-]{8,64}"))]
+RegistryHost = Annotated[str, Meta(pattern=closed(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?(?::[0-9]{1,5})?"))]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something that is asked for."""
+
+
+class Nothing(Request):
+    """A request without parameters."""
+
+
+class ForApp(Request):
+    """A request about one app."""
+
+    app: AppName
+
+
+class CreateApp(Request):
+    """Make an app slot: a name, a front port and an id block, without a release yet."""
+
+    name: AppName
+    environment: Environment = Environment.PRODUCTION
+    bind_port: FrontPort | None = None
+    image: ImageText | None = None
+
+
+class DestroyApp(Request):
+    """Stop an app and forget it; its volumes are kept unless *volumes* says otherwise."""
+
+    app: AppName
+    volumes: bool = False
+
+
+class Deploy(Request):
+    """Make a release of *image* (or of what the slot declares) and give it the traffic."""
+
+    app: AppName
+    image: ImageText | None = None
+
+
+class Rollback(Request):
+    """Go back to *version*, or to the newest earlier release that was live and good."""
+
+    app: AppName
+    version: Version | None = None
+    keep_config: bool = False
+
+
+class ForRelease(Request):
+    """A request about one release."""
+
+    app: AppName
+    version: Version
+
+
+class Scale(Request):
+    """How many instances of which process."""
+
+    app: AppName
+    processes: dict[ProcessName, Count]
+
+
+class Restart(Request):
+    """Replace the instances of one process, or of all, by fresh ones of the same release."""
+
+    app: AppName
+    process: ProcessName | None = None
+
+
+class RunOnce(Request):
+    """A one-off command in the live release's image and environment."""
+
+    app: AppName
+    command: Annotated[tuple[str, ...], Meta(min_length=1, max_length=1000)]
+    interactive: bool = False
+
+
+class ReadLogs(Request):
+    """Lines that an app wrote."""
+
+    app: AppName
+    lines: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
+    follow: bool = False
+    process: ProcessName | None = None
+    release: Version | None = None
+    since: Annotated[str, Meta(max_length=64)] | None = None
+    grep: Annotated[str, Meta(max_length=1000)] | None = None
+    after: Annotated[str, Meta(max_length=512)] | None = None
+
+
+class Apply(Request):
+    """Bring the host to what is declared: to *slots*, or to every `slot.toml` in the state directory."""
+
+    slots: tuple[Slot, ...] | None = None
+    deploy: bool = False
+    app: AppName | None = None
+
+
+class DiffGenerations(Request):
+    """What changed between two generations."""
+
+    number: GenerationNumber
+    other: GenerationNumber
+
+
+class SwitchGeneration(Request):
+    """Bring every app back to its release in generation *number*; *exact* stops the younger apps too."""
+
+    number: GenerationNumber
+    exact: bool = False
+
+
+class Login(Request):
+    """Credentials for a registry."""
+
+    registry: RegistryHost
+    user: Annotated[str, Meta(min_length=1, max_length=256)]
+    password: Annotated[str, Meta(min_length=1, max_length=16_384)]
+
+
+class Logout(Request):
+    """Forget the credentials for a registry."""
+
+    registry: RegistryHost
+
+
+class ForOperation(Request):
+    """A request about one operation."""
+
+    id: OperationId
+
+
+class Follow(Request):
+    """The events of one operation, from the one after *after* on."""
+
+    id: OperationId
+    after: int = -1
+
+
+class ListOperations(Request):
+    """An app's operations, newest first."""
+
+    app: AppName
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 20
