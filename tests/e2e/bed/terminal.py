@@ -13,13 +13,16 @@ from types import FrameType
 
 from tests.e2e.bed.bed import Bed
 
+# Linux; termios knows them from Python 3.13 on.
+_TIOCSPTLCK = 0x40045431
+_TIOCGPTPEER = 0x5441
+
 
 def interact(bed: Bed, argv: Sequence[str]) -> int:
     """Run *argv* on a terminal of the bed's own, joined to ours; return its exit status."""
     master = os.open(bed.path("/dev/pts/ptmx"), os.O_RDWR | os.O_NOCTTY)
-    number = int.from_bytes(fcntl.ioctl(master, termios.TIOCGPTN, b"\0\0\0\0"), sys.byteorder)
-    fcntl.ioctl(master, termios.TIOCSPTLCK, b"\0\0\0\0")
-    slave = os.open(bed.path(f"/dev/pts/{number}"), os.O_RDWR | os.O_NOCTTY)
+    fcntl.ioctl(master, _TIOCSPTLCK, b"\0\0\0\0")
+    slave = fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
     _copy_size(master)
     before = termios.tcgetattr(sys.stdin)
 
