@@ -1,0 +1,68 @@
+"""The templates: found in the package, compiled when one is first needed, quoted for their dialect."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pvdify
+from pvdify.errors import RenderError
+from pvdify.render import quoting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jinja2 import Environment, Template
+
+FOLDER: Final = Path(pvdify.__file__).parent / "templates"
+
+
+def rendered(name: str, view: object) -> str:
+    """The template *name* (`haproxy/haproxy.cfg.j2`) with *view*; raise `RenderError` where the two disagree."""
+    from jinja2 import TemplateError
+
+    try:
+        return _template(name).render(view=view)
+    except TemplateError as error:
+        raise RenderError(f"cannot render {name}: {error}") from error
+
+
+@cache
+def environment(dialect: str) -> Environment:
+    """The Jinja environment for the templates in the folder *dialect*.
+
+    Every `{{ }}` is quoted, or refused: a filter that was forgotten is a quoted value and not a hole.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    finalize, filters = _DIALECTS[dialect]
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 -- the output is no HTML; `finalize` is what quotes
+        auto_reload=False,
+    )
+    made.filters = dict(filters)
+    return made
+
+
+@cache
+def _template(name: str) -> Template:
+    return environment(name.partition("/")[0]).get_template(name)
+
+
+_UNIT_FILTERS: Final[dict[str, Callable[..., object]]] = {
+    "bare": quoting.bare,
+    "word": quoting.unit_word,
+    "words": quoting.unit_words,
+}
+_DIALECTS: Final[dict[str, tuple[Callable[[object], str], dict[str, Callable[..., object]]]]] = {
+    "quadlet": (quoting.unit_text, _UNIT_FILTERS),
+    "systemd": (quoting.unit_text, _UNIT_FILTERS),
+    "haproxy": (quoting.haproxy_text, {"bare": quoting.bare, "word": quoting.haproxy_word}),
+}

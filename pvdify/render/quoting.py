@@ -1,0 +1,113 @@
+"""How a value is written into a unit file, a Quadlet or haproxy.cfg, so that it stays one value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from pvdify.errors import RenderError
+from pvdify.model.patterns import closed
+
+_BARE: Final = re.compile(closed(r"[A-Za-z0-9_./@][A-Za-z0-9_./:@,+=-]*"))
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NAMED: Final = {
+    "\\": r"\\",
+    '"': r"\"",
+    "%": "%%",
+    "$": "$$",
+    "\n": r"\n",
+    "\t": r"\t",
+    "\r": r"\r",
+}
+_IN_UNIT: Final = str.maketrans(
+    {chr(code): f"\\x{code:02x}" for code in (*range(1, 0x20), 0x7F)} | _NAMED
+)
+
+
+class Quoted(str):
+    """Text that is quoted for its dialect already."""
+
+    __slots__ = ()
+
+
+def bare(value: object) -> Quoted:
+    r"""*value* as it stands, for keys that take a line and not words; refused if it has anything to quote.
+
+    >>> bare("127.0.0.1:20000:8080")
+    '127.0.0.1:20000:8080'
+    >>> bare("--privileged")
+    Traceback (most recent call last):
+    pvdify.errors.RenderError: cannot write '--privileged' without quotes
+    """
+    text = _plain(value)
+    if not _BARE.search(text):
+        raise RenderError(f"cannot write {text[:80]!r} without quotes")
+    return Quoted(text)
+
+
+def unit_word(value: object) -> Quoted:
+    r"""*value* as one word of a line that systemd and Quadlet split into words, whatever it contains.
+
+    >>> unit_word("KEY=value")
+    'KEY=value'
+    >>> print(unit_word('say "100%"\nfor $5'))
+    "say \"100%%\"\nfor $$5"
+    """
+    text = _plain(value)
+    if "\0" in text or _SURROGATE.search(text):
+        raise RenderError(
+            f"cannot write {text[:80]!r}: no process can be given a NUL or a lone surrogate"
+        )
+    return Quoted(text if _BARE.search(text) else f'"{text.translate(_IN_UNIT)}"')
+
+
+def unit_words(values: Iterable[object]) -> Quoted:
+    r"""*values* as words of one line, see `unit_word`.
+
+    >>> print(unit_words(("npm", "run", "my worker", "")))
+    npm run "my worker" ""
+    """
+    return Quoted(" ".join(unit_word(value) for value in values))
+
+
+def unit_text(value: object) -> Quoted:
+    """*value* as an expression without a filter gets into a unit: one word, and no control characters."""
+    return value if isinstance(value, Quoted) else unit_word(_one_line(value))
+
+
+def haproxy_word(value: object) -> Quoted:
+    r"""*value* as one word of haproxy.cfg: in single quotes, where HAProxy reads nothing but the closing one.
+
+    >>> print(haproxy_word("/health"), haproxy_word("/it's $5"))
+    /health '/it'\''s $5'
+    """
+    text = _one_line(value)
+    if _SURROGATE.search(text):
+        raise RenderError(f"cannot write {text[:80]!r}: it has a lone surrogate")
+    return Quoted(text if _BARE.search(text) else "'" + text.replace("'", r"'\''") + "'")
+
+
+def haproxy_text(value: object) -> Quoted:
+    """*value* as an expression without a filter gets into haproxy.cfg: see `haproxy_word`."""
+    return value if isinstance(value, Quoted) else haproxy_word(value)
+
+
+def _one_line(value: object) -> str:
+    text = _plain(value)
+    if _CONTROL.search(text):
+        raise RenderError(f"cannot write {text[:80]!r}: it has a control character")
+    return text
+
+
+def _plain(value: object) -> str:
+    match value:
+        case str():
+            return str(value)
+        case bool():
+            raise RenderError(f"cannot write {value}: a claim belongs into an `if`")
+        case int():
+            return str(value)
+        case _:
+            raise RenderError(f"cannot write {value}: it is neither text nor a whole number")

@@ -1,0 +1,245 @@
+"""The files of a generation, from the rows of its manifest and the releases that they name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pvdify
+from pvdify.errors import RenderError, SpecError
+from pvdify.model.image import image_ref
+from pvdify.model.manifest import AppRow, InstanceRow
+from pvdify.model.names import (
+    RELEASE_PROCESS,
+    WEB,
+    Instance,
+    slice_unit,
+    target_unit,
+    volume_name,
+)
+from pvdify.model.quantity import seconds
+from pvdify.model.release import Release, ReleaseProcess
+from pvdify.model.slot import Volume
+from pvdify.render.environment import rendered
+from pvdify.render.views import (
+    AppTargetView,
+    ContainerView,
+    FrontView,
+    HostTargetView,
+    RouterView,
+    ServerView,
+)
+
+START_SECONDS: Final = 90
+KILL_AFTER: Final = 5
+ROUTER: Final = "haproxy/haproxy.cfg"
+HOST_TARGET: Final = "systemd/pvdify.target"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Artefact:
+    """One rendered file; *path* is inside the generation."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where things are on the host, as far as artefacts name them."""
+
+    state: str = "/var/lib/pvdify"
+    run: str = "/run/pvdify"
+    version: str = pvdify.__version__
+
+
+def app_artefacts(
+    app: AppRow, releases: Mapping[int, Release], place: Place
+) -> tuple[Artefact, ...]:
+    """Every file of one app: its target, and a container for each instance that its row names."""
+    missing = {row.release for row in app.instances} - releases.keys()
+    if missing:
+        versions = ", ".join(f"v{version}" for version in sorted(missing))
+        raise RenderError(f"cannot render {app.name}: {versions} of it was not given")
+    instances = (instance_artefact(releases[row.release], app, row, place) for row in app.instances)
+    return tuple(sorted((target_artefact(app, place), *instances)))
+
+
+def host_artefacts(apps: Mapping[str, AppRow], place: Place) -> tuple[Artefact, ...]:
+    """The files that the host has once: the router's configuration, and the target of all apps."""
+    rows = [apps[name] for name in sorted(apps)]
+    fronts = tuple(_front(row) for row in rows)
+    router = RouterView(
+        admin_socket=f"{place.run}/router.sock",
+        status_address=f"unix@{place.run}/router-status.sock",
+        hold_script=f"{place.state}/libexec/{place.version}/hold.lua",
+        fronts=fronts,
+        is_any_held=any(front.is_held for front in fronts),
+    )
+    host = HostTargetView(
+        targets=tuple(target_unit(row.name) for row in rows if not row.is_stopped)
+    )
+    return (
+        Artefact(ROUTER, rendered("haproxy/haproxy.cfg.j2", router)),
+        Artefact(HOST_TARGET, rendered("systemd/pvdify.target.j2", host)),
+    )
+
+
+def target_artefact(app: AppRow, place: Place) -> Artefact:  # noqa: ARG001 -- as its siblings
+    """The target of one app, which wants exactly the live instances."""
+    live = () if app.is_stopped else app.live_instances()
+    view = AppTargetView(
+        app=app.name,
+        environment=app.environment.value,
+        release=f"v{app.live}" if app.live else "",
+        units=tuple(row.instance(app.name).unit for row in sorted(live, key=_order)),
+        is_stopped=app.is_stopped,
+    )
+    return Artefact(f"systemd/{target_unit(app.name)}", rendered("systemd/app.target.j2", view))
+
+
+def instance_artefact(release: Release, app: AppRow, row: InstanceRow, place: Place) -> Artefact:
+    """The container of one instance; the same bytes whether it is live or warm."""
+    instance = row.instance(app.name)
+    if row.release != release.version or row.process not in release.processes:
+        raise RenderError(f"cannot render {instance.name}: {_name(release)} has no such process")
+    if row.process == WEB and not row.port:
+        raise RenderError(f"cannot render {instance.name}: it has no port yet")
+    publish = f"127.0.0.1:{row.port}:{release.port}" if row.process == WEB else ""
+    process = release.processes[row.process]
+    view = _container(release, process, instance, app.ids, place, publish=publish)
+    return _container_artefact(instance, view)
+
+
+def release_command_artefact(release: Release, app: AppRow, place: Place) -> Artefact:
+    """The release command as a unit that runs once; it has the volumes and limits of `web`.
+
+    Without a `web`, those of the first process by name.
+    """
+    instance = release_command_instance(release)
+    if not release.release_command:
+        raise RenderError(f"cannot render {instance.name}: {_name(release)} has no release command")
+    model = release.processes.get(WEB) or release.processes[min(release.processes)]
+    process = ReleaseProcess(
+        command=release.release_command, resources=model.resources, volumes=model.volumes
+    )
+    view = _container(release, process, instance, app.ids, place, publish="")
+    return _container_artefact(instance, view)
+
+
+def release_command_instance(release: Release) -> Instance:
+    """The names of the unit that runs the release command of *release*."""
+    return Instance(release.app, release.version, RELEASE_PROCESS, 1)
+
+
+def environment_of(release: Release, instance: Instance) -> dict[str, str]:
+    """What the process finds in its environment besides the image's own, by name."""
+    own = {
+        "PORT": str(release.port),
+        "PVDIFY_APP": release.app,
+        "PVDIFY_ENVIRONMENT": release.environment.value,
+        "PVDIFY_INSTANCE": instance.short,
+        "PVDIFY_PROCESS": instance.process,
+        "PVDIFY_RELEASE": f"v{release.version}",
+    }
+    return dict(sorted((release.env | own).items()))
+
+
+def volume_words(app: str, volumes: tuple[Volume, ...]) -> tuple[str, ...]:
+    """*volumes* of *app* as Podman takes them: `pvdify-blog-data:/data:ro`."""
+    return tuple(
+        f"{volume_name(app, volume.name)}:{volume.path}{':ro' if volume.read_only else ''}"
+        for volume in sorted(volumes, key=lambda one: (one.path, one.name))
+    )
+
+
+def without_servers(router_config: str) -> str:
+    """haproxy.cfg without the lines that a running worker can be told one by one.
+
+    Where two configurations differ in more than those, the router must read the newer one.
+    """
+    lines = router_config.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.lstrip().startswith("server "))
+
+
+def _container(
+    release: Release,
+    process: ReleaseProcess,
+    instance: Instance,
+    first_id: int,
+    place: Place,
+    *,
+    publish: str,
+) -> ContainerView:
+    is_oneshot = instance.process == RELEASE_PROCESS
+    stop = math.ceil(seconds(release.stop))
+    start = math.ceil(seconds(release.release_timeout)) if is_oneshot else START_SECONDS
+    return ContainerView(
+        app=release.app,
+        release=f"v{release.version}",
+        process=instance.process,
+        instance=instance.short,
+        target=target_unit(release.app),
+        slice=slice_unit(release.app),
+        image=_pinned(release),
+        publish=publish,
+        environment=tuple(f"{k}={v}" for k, v in environment_of(release, instance).items()),
+        command=process.command,
+        first_id=first_id,
+        capabilities=release.capabilities,
+        volumes=volume_words(release.app, process.volumes),
+        storage=f"{place.state}/storage",
+        runroot=f"{place.run}/containers",
+        watch=release.watch,
+        start_seconds=start,
+        stop_seconds=stop,
+        kill_seconds=stop + KILL_AFTER,
+        memory=process.resources.memory or "",
+        cpu_percent=max(1, round(process.resources.cpu * 100)) if process.resources.cpu else 0,
+        tasks=process.resources.tasks or 0,
+        is_oneshot=is_oneshot,
+    )
+
+
+def _pinned(release: Release) -> str:
+    try:
+        reference = image_ref(release.image)
+    except SpecError as error:
+        raise RenderError(f"cannot render {_name(release)}: {error.message}") from error
+    if not reference.digest:
+        raise RenderError(
+            f"cannot render {_name(release)}: the image {release.image!r} has no digest"
+        )
+    return reference.pinned(reference.digest)
+
+
+def _name(release: Release) -> str:
+    return f"v{release.version} of {release.app}"
+
+
+def _container_artefact(instance: Instance, view: ContainerView) -> Artefact:
+    return Artefact(instance.quadlet, rendered("quadlet/instance.container.j2", view))
+
+
+def _front(row: AppRow) -> FrontView:
+    servers = () if row.is_stopped else row.servers()
+    return FrontView(
+        app=row.name,
+        environment=row.environment.value,
+        port=row.front,
+        check_path=row.router.path,
+        check_status=row.router.status,
+        check_interval=row.router.interval,
+        servers=tuple(
+            ServerView(name=one.instance(row.name).server, port=one.port)
+            for one in sorted(servers, key=_order)
+        ),
+        is_checked=row.router.is_checked and len(servers) > 1,
+        is_held=row.router.holds,
+    )
+
+
+def _order(row: InstanceRow) -> tuple[str, int, int]:
+    return row.process, row.release, row.ordinal

@@ -1,0 +1,86 @@
+"""What each template is given: one frozen view, in which everything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerView:
+    """`quadlet/instance.container.j2`: an instance, or the release command of a release."""
+
+    app: str
+    release: str
+    process: str
+    instance: str
+    target: str
+    slice: str
+    image: str
+    publish: str
+    environment: tuple[str, ...]
+    command: tuple[str, ...]
+    first_id: int
+    capabilities: tuple[str, ...] | None
+    volumes: tuple[str, ...]
+    storage: str
+    runroot: str
+    watch: str
+    start_seconds: int
+    stop_seconds: int
+    kill_seconds: int
+    memory: str
+    cpu_percent: int
+    tasks: int
+    is_oneshot: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppTargetView:
+    """`systemd/app.target.j2`."""
+
+    app: str
+    environment: str
+    release: str
+    units: tuple[str, ...]
+    is_stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostTargetView:
+    """`systemd/pvdify.target.j2`."""
+
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerView:
+    """One server line."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontView:
+    """One front with its servers."""
+
+    app: str
+    environment: str
+    port: int
+    check_path: str
+    check_status: str
+    check_interval: str
+    servers: tuple[ServerView, ...]
+    is_checked: bool
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterView:
+    """`haproxy/haproxy.cfg.j2`."""
+
+    admin_socket: str
+    status_address: str
+    hold_script: str
+    fronts: tuple[FrontView, ...]
+    is_any_held: bool

@@ -1,0 +1,21 @@
+-- Keep a request waiting while its app has servers and none of them is usable: one release makes way for
+-- the next. At most ten seconds; then the request goes on, and gets a 503 if there is still no server.
+
+local PATIENCE_MS <const> = 10000
+local STEP_MS <const> = 20
+
+local function is_swapping(backend)
+  for _ in pairs(core.backends[backend].servers) do
+    return true
+  end
+  return false
+end
+
+core.register_action("pvdify_hold", { "http-req" }, function(txn, backend)
+  for _ = 1, PATIENCE_MS // STEP_MS do
+    if txn.f:nbsrv(backend) > 0 or not is_swapping(backend) then
+      return
+    end
+    core.msleep(STEP_MS)
+  end
+end, 1)
