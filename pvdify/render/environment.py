@@ -1,4 +1,4 @@
-"""The templates: found in the package, compiled when one is first needed, quoted for their dialect."""
+"""The templates: found in the package, compiled when first needed, quoted for their dialect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER: Final = Path(pvdify.__file__).parent / "templates"
 
 
 def rendered(name: str, view: object) -> str:
-    """The template *name* (`haproxy/haproxy.cfg.j2`) with *view*; raise `RenderError` where the two disagree."""
+    """Fill the template *name*; raise `RenderError` where *view* does not fit it."""
     from jinja2 import TemplateError
 
     try:
@@ -30,9 +30,9 @@ def rendered(name: str, view: object) -> str:
 
 @cache
 def environment(dialect: str) -> Environment:
-    """The Jinja environment for the templates in the folder *dialect*.
+    """Make the Jinja environment for the templates in the folder *dialect*.
 
-    Every `{{ }}` is quoted, or refused: a filter that was forgotten is a quoted value and not a hole.
+    Every `{{ }}` is quoted or refused: a forgotten filter is a quoted value and not a hole.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import RenderError
 from pvdify.model.patterns import closed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _BARE: Final = re.compile(closed(r"[A-Za-z0-9_./@][A-Za-z0-9_./:@,+=-]*"))
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -33,7 +35,7 @@ class Quoted(str):
 
 
 def bare(value: object) -> Quoted:
-    r"""*value* as it stands, for keys that take a line and not words; refused if it has anything to quote.
+    """Write *value* as it stands, for keys that are not split into words; refuse what needs quotes.
 
     >>> bare("127.0.0.1:20000:8080")
     '127.0.0.1:20000:8080'
@@ -48,7 +50,7 @@ def bare(value: object) -> Quoted:
 
 
 def unit_word(value: object) -> Quoted:
-    r"""*value* as one word of a line that systemd and Quadlet split into words, whatever it contains.
+    r"""Write *value* as one word of a line that systemd and Quadlet split, whatever it contains.
 
     >>> unit_word("KEY=value")
     'KEY=value'
@@ -64,7 +66,7 @@ def unit_word(value: object) -> Quoted:
 
 
 def unit_words(values: Iterable[object]) -> Quoted:
-    r"""*values* as words of one line, see `unit_word`.
+    """Write *values* as words of one line, see `unit_word`.
 
     >>> print(unit_words(("npm", "run", "my worker", "")))
     npm run "my worker" ""
@@ -73,12 +75,12 @@ def unit_words(values: Iterable[object]) -> Quoted:
 
 
 def unit_text(value: object) -> Quoted:
-    """*value* as an expression without a filter gets into a unit: one word, and no control characters."""
+    """Write what no filter has quoted into a unit: as one word, without control characters."""
     return value if isinstance(value, Quoted) else unit_word(_one_line(value))
 
 
 def haproxy_word(value: object) -> Quoted:
-    r"""*value* as one word of haproxy.cfg: in single quotes, where HAProxy reads nothing but the closing one.
+    r"""Write *value* as one word of haproxy.cfg: in single quotes only the closing one counts.
 
     >>> print(haproxy_word("/health"), haproxy_word("/it's $5"))
     /health '/it'\''s $5'
@@ -90,7 +92,7 @@ def haproxy_word(value: object) -> Quoted:
 
 
 def haproxy_text(value: object) -> Quoted:
-    """*value* as an expression without a filter gets into haproxy.cfg: see `haproxy_word`."""
+    """Write what no filter has quoted into haproxy.cfg, see `haproxy_word`."""
     return value if isinstance(value, Quoted) else haproxy_word(value)
 
 

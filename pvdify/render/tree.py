@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pvdify
 from pvdify.errors import RenderError, SpecError
 from pvdify.model.image import image_ref
-from pvdify.model.manifest import AppRow, InstanceRow
 from pvdify.model.names import (
     RELEASE_PROCESS,
     WEB,
@@ -21,7 +19,6 @@ from pvdify.model.names import (
 )
 from pvdify.model.quantity import seconds
 from pvdify.model.release import Release, ReleaseProcess
-from pvdify.model.slot import Volume
 from pvdify.render.environment import rendered
 from pvdify.render.views import (
     AppTargetView,
@@ -31,6 +28,12 @@ from pvdify.render.views import (
     RouterView,
     ServerView,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pvdify.model.manifest import AppRow, InstanceRow
+    from pvdify.model.slot import Volume
 
 START_SECONDS: Final = 90
 KILL_AFTER: Final = 5
@@ -58,7 +61,7 @@ class Place:
 def app_artefacts(
     app: AppRow, releases: Mapping[int, Release], place: Place
 ) -> tuple[Artefact, ...]:
-    """Every file of one app: its target, and a container for each instance that its row names."""
+    """Render all of one app: its target, and a container for each instance that its row names."""
     missing = {row.release for row in app.instances} - releases.keys()
     if missing:
         versions = ", ".join(f"v{version}" for version in sorted(missing))
@@ -68,7 +71,7 @@ def app_artefacts(
 
 
 def host_artefacts(apps: Mapping[str, AppRow], place: Place) -> tuple[Artefact, ...]:
-    """The files that the host has once: the router's configuration, and the target of all apps."""
+    """Render what the host has once: the router's configuration, and the target of all apps."""
     rows = [apps[name] for name in sorted(apps)]
     fronts = tuple(_front(row) for row in rows)
     router = RouterView(
@@ -88,7 +91,7 @@ def host_artefacts(apps: Mapping[str, AppRow], place: Place) -> tuple[Artefact, 
 
 
 def target_artefact(app: AppRow, place: Place) -> Artefact:  # noqa: ARG001 -- as its siblings
-    """The target of one app, which wants exactly the live instances."""
+    """Render the target of one app, which wants exactly the live instances."""
     live = () if app.is_stopped else app.live_instances()
     view = AppTargetView(
         app=app.name,
@@ -101,7 +104,7 @@ def target_artefact(app: AppRow, place: Place) -> Artefact:  # noqa: ARG001 -- a
 
 
 def instance_artefact(release: Release, app: AppRow, row: InstanceRow, place: Place) -> Artefact:
-    """The container of one instance; the same bytes whether it is live or warm."""
+    """Render the container of one instance: the same bytes whether it is live or warm."""
     instance = row.instance(app.name)
     if row.release != release.version or row.process not in release.processes:
         raise RenderError(f"cannot render {instance.name}: {_name(release)} has no such process")
@@ -114,9 +117,9 @@ def instance_artefact(release: Release, app: AppRow, row: InstanceRow, place: Pl
 
 
 def release_command_artefact(release: Release, app: AppRow, place: Place) -> Artefact:
-    """The release command as a unit that runs once; it has the volumes and limits of `web`.
+    """Render the release command as a unit that runs once, with the volumes and limits of `web`.
 
-    Without a `web`, those of the first process by name.
+    Without a `web` they are those of the first process by name.
     """
     instance = release_command_instance(release)
     if not release.release_command:
@@ -130,12 +133,12 @@ def release_command_artefact(release: Release, app: AppRow, place: Place) -> Art
 
 
 def release_command_instance(release: Release) -> Instance:
-    """The names of the unit that runs the release command of *release*."""
+    """Name the unit that runs the release command of *release*."""
     return Instance(release.app, release.version, RELEASE_PROCESS, 1)
 
 
 def environment_of(release: Release, instance: Instance) -> dict[str, str]:
-    """What the process finds in its environment besides the image's own, by name."""
+    """List what a process finds in its environment besides the image's own, by name."""
     own = {
         "PORT": str(release.port),
         "PVDIFY_APP": release.app,
@@ -148,7 +151,7 @@ def environment_of(release: Release, instance: Instance) -> dict[str, str]:
 
 
 def volume_words(app: str, volumes: tuple[Volume, ...]) -> tuple[str, ...]:
-    """*volumes* of *app* as Podman takes them: `pvdify-blog-data:/data:ro`."""
+    """Write *volumes* of *app* as Podman takes them: `pvdify-blog-data:/data:ro`."""
     return tuple(
         f"{volume_name(app, volume.name)}:{volume.path}{':ro' if volume.read_only else ''}"
         for volume in sorted(volumes, key=lambda one: (one.path, one.name))
@@ -156,7 +159,7 @@ def volume_words(app: str, volumes: tuple[Volume, ...]) -> tuple[str, ...]:
 
 
 def without_servers(router_config: str) -> str:
-    """haproxy.cfg without the lines that a running worker can be told one by one.
+    """Strip the lines that a running worker can be told one by one from haproxy.cfg.
 
     Where two configurations differ in more than those, the router must read the newer one.
     """

@@ -1,8 +1,8 @@
 -- Keep a request waiting while its app has servers and none of them is usable: one release makes way for
 -- the next. At most ten seconds; then the request goes on, and gets a 503 if there is still no server.
 
-local PATIENCE_MS <const> = 10000
-local STEP_MS <const> = 20
+local PATIENCE_MS = 10000
+local STEP_MS = 20
 
 local function is_swapping(backend)
   for _ in pairs(core.backends[backend].servers) do
