@@ -1,6 +1,7 @@
-"""The testbed: a Debian 13 with systemd as PID 1, in namespaces of its own, booted in half a second.
+"""The testbed: a Debian 13 with systemd as PID 1 in namespaces of its own.
 
-It needs root and nothing else of the machine: no systemd, no cgroup controllers, no Podman. From a shell::
+It boots in half a second. It needs root and nothing else of the machine: no systemd, no cgroup
+controllers, no Podman. From a shell::
 
     python3 -m tests.e2e.bed build      # once, about a minute; later at once
     python3 -m tests.e2e.bed shell      # a fresh booted bed and a shell in it
@@ -21,16 +22,19 @@ What is the same for many tests is prepared once, kept in the cache, and cloned:
     with installed() as bed:
         bed.boot()
 
-``Bed.run`` waits for a command and returns a ``CompletedProcess``; ``Bed.spawn`` returns a ``Popen`` whose signals
-reach the command and whose SIGKILL kills it. ``Bed.path`` is where the machine sees a file of the bed: all of it
-while it runs, the disks while it is off. A bed has a network of its own, with loopback and nothing else; in it are
+``Bed.run`` waits for a command and returns a ``CompletedProcess``; ``Bed.spawn`` returns a
+``Popen`` whose signals reach the command and whose SIGKILL kills it. ``Bed.path`` is where the
+machine sees a file of the bed: all of it while it runs, the disks while it is off. A bed has a
+network of its own, with loopback and nothing else; in it are
 
-- a registry on ``127.0.0.1:5000``, and one on ``127.0.0.1:5001`` that wants `USER` and `PASSWORD`,
-- ``/opt/wheelhouse``: wheels for the bed's Python of all that ``requirements.lock`` and the build need,
+- a registry on ``127.0.0.1:5000``, and one on ``127.0.0.1:5001`` that wants `USER`, `PASSWORD`,
+- ``/opt/wheelhouse``: wheels for the bed's Python of all that ``requirements.lock`` and the
+  build of the project need,
 - ``sops``, if the machine has it or a Go to build it with.
 
-``/var/lib/pvdify``, ``/var/lib/containers`` and ``/var/lib/registry`` lie on the machine's own file system, the rest
-is an overlay. There are cgroup controllers only where the machine has them in version 2 of control groups.
+``/var/lib/pvdify``, ``/var/lib/containers`` and ``/var/lib/registry`` lie on the machine's own
+file system, the rest is an overlay. There are cgroup controllers only where the machine has them
+in version 2 of control groups.
 
 A bed ends with the process that made it, SIGKILL included. The cache is ``PVDIFY_BED_CACHE``, else
 ``~/.cache/pvdify``.

@@ -51,9 +51,9 @@ def _booted() -> Bed:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m tests.e2e.bed",
-        description="A throw-away Debian 13 with systemd as PID 1 in namespaces of its own. Needs root.",
-        epilog="It touches nothing of this machine but its cache ($PVDIFY_BED_CACHE, else ~/.cache/pvdify) "
-        "and, where debootstrap is missing, installs that with apt.",
+        description="A throw-away Debian 13 with systemd as PID 1, in namespaces; needs root.",
+        epilog="It touches nothing of this machine but its cache ($PVDIFY_BED_CACHE, else "
+        "~/.cache/pvdify) and, where debootstrap is missing, installs that with apt.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("build", help="make what the cache has not yet: about a minute, once")

@@ -175,7 +175,7 @@ class Bed:
             self._machine.wait()
 
     def destroy(self, *, keep: bool = False) -> None:
-        """Cut the power and remove the bed; *keep* leaves its directory. A second call does nothing."""
+        """Cut the power and remove the bed; *keep* leaves its directory."""
         if self._holder.returncode is not None:
             return
         self.cut()
@@ -196,9 +196,7 @@ class Bed:
                 stdout, stderr = process.communicate(input, timeout)
             except subprocess.TimeoutExpired as error:
                 process.kill()
-                said = "".join(
-                    text.decode(errors="replace") for text in (error.output, error.stderr) if text
-                )
+                said = "".join(text.decode(errors="replace") for text in (error.output, error.stderr) if text)
                 raise subprocess.TimeoutExpired(argv, timeout, said) from None
         if check and process.returncode != 0:
             raise CommandFailedError(process.returncode, argv, stdout, stderr)
@@ -212,7 +210,7 @@ class Bed:
         stdout: int | None = subprocess.PIPE,
         stderr: int | None = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
-        """Start a command as root. It gets the signals that its process here gets, and dies with it."""
+        """Start a command as root; it gets the signals of its process here, and dies with it."""
         return subprocess.Popen(
             self.command(*argv),
             env=self.environment(**(env or {})),
@@ -237,9 +235,7 @@ class Bed:
             *(str(self._group / "operator/cgroup.procs"), *argv),
         ]
 
-    def wait_until(
-        self, condition: Callable[[], bool], *, timeout: float = 10, what: str = "a condition"
-    ) -> None:
+    def wait_until(self, condition: Callable[[], bool], *, timeout: float = 10, what: str = "a condition") -> None:
         """Wait until *condition* holds, asking often."""
         end = time.monotonic() + timeout
         while not condition():
@@ -248,7 +244,7 @@ class Bed:
             time.sleep(0.01)
 
     def path(self, inside: str) -> Path:
-        """Return where the machine sees the bed's *inside*: all of it while the bed runs, the disks when off.
+        """Return where the machine sees *inside*: all of the bed while it runs, its disks when off.
 
         Links on the way are followed as the bed would; a link at the end is not.
         """
@@ -289,12 +285,10 @@ class Bed:
 
     @property
     def _group(self) -> Path:
-        return Path(
-            f"/proc/{self._holder.pid}/root{self.directory}/cgroup/pvdify-{self.directory.name}/bed"
-        )
+        return Path(f"/proc/{self._holder.pid}/root{self.directory}/cgroup/pvdify-{self.directory.name}/bed")
 
     def _lay_out_control_groups(self) -> None:
-        """Begin with none but the one for our commands, so that they are in no unit of systemd's."""
+        """Begin with none but the one of our commands, which are in no unit of systemd's."""
         for directory, _, _ in os.walk(self._group, topdown=False):
             if directory != str(self._group):
                 Path(directory).rmdir()

@@ -1,7 +1,7 @@
 """The cache of the testbed: one directory per layer, made whole or not at all.
 
-A layer is built under a temporary name while its lock is held, and renamed when it is complete. Who uses a layer
-holds its lock shared, so that a build of newer ones removes only what nobody uses.
+A layer is built under a temporary name while its lock is held, and renamed when it is complete. Who
+uses a layer holds its lock shared, so that a build of newer ones removes only what nobody uses.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ _KEPT_PER_KIND = 3
 
 
 def folder() -> Path:
-    """Return the cache's directory: ``PVDIFY_BED_CACHE``, else one below the user's cache directory."""
+    """Return the cache's directory: ``PVDIFY_BED_CACHE``, else one of the user's own."""
     if chosen := os.environ.get("PVDIFY_BED_CACHE"):
         return Path(chosen).resolve()
     user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -31,7 +31,7 @@ def say(line: str) -> None:
 
 
 def digest(*parts: bytes) -> str:
-    """Return a short hash that tells *parts*, in this order and with these borders, from all others."""
+    """Return a short hash that tells *parts*, with these borders, from all others."""
     whole = hashlib.sha256()
     for part in parts:
         whole.update(len(part).to_bytes(8))
@@ -67,7 +67,8 @@ _held: dict[Path, Layer] = {}
 def layer(kind: str, key: str, build: Callable[[Path, int], None]) -> Layer:
     """Return the layer *kind*-*key*; ``build(directory, lock)`` fills it where it is not there yet.
 
-    The lock's descriptor is for the programs that a build starts: it stays held until the last of them is gone.
+    The lock's descriptor is for the programs that a build starts: it stays held until the last of
+    them is gone.
     """
     path = folder() / f"{kind}-{key}"
     if path in _held and path.is_dir():

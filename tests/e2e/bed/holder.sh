@@ -11,11 +11,11 @@ group=$bed/cgroup/pvdify-${bed##*/}
 
 mkdir -p "$bed/upper" "$bed/work" "$bed/root" "$bed/cgroup"
 mount -t overlay -o "lowerdir=$lower,upperdir=$bed/upper,workdir=$bed/work,index=off,metacopy=off,redirect_dir=off,xino=off" \
-	overlay "$bed/root"
+  overlay "$bed/root"
 # Podman's own overlays need an upper directory that is not on one, and durability is that of a real file system.
 for real in pvdify containers registry; do
-	mkdir -p "$bed/real/$real" "$bed/root/var/lib/$real"
-	mount --bind "$bed/real/$real" "$bed/root/var/lib/$real"
+  mkdir -p "$bed/real/$real" "$bed/root/var/lib/$real"
+  mount --bind "$bed/real/$real" "$bed/root/var/lib/$real"
 done
 # A mount of our own is there whatever the host has at /sys/fs/cgroup: version 1, version 2 or both.
 mount -t cgroup2 cgroup2 "$bed/cgroup"
@@ -27,8 +27,9 @@ read -r last || true
 
 set +e
 while grep -q 'populated 1' "$group/cgroup.events"; do
-	echo 1 >"$group/cgroup.kill" 2>/dev/null || find "$group" -name cgroup.procs -exec cat {} + | xargs -r kill -9
-	sleep 0.01
+  echo 1 >"$group/cgroup.kill" 2>/dev/null ||
+    find "$group" -name cgroup.procs -exec sh -c 'kill -9 $(cat "$@")' sh {} +
+  sleep 0.01
 done
 find "$group" -depth -type d -exec rmdir {} +
 umount -R "$bed/cgroup" "$bed/root"

@@ -1,4 +1,4 @@
-"""What the testbed asks of the machine that it runs on: a package, its Debian mirror, programs in a chroot."""
+"""What the testbed asks of its machine: a package, its Debian mirror, programs in a chroot."""
 
 import os
 import shutil
@@ -8,15 +8,16 @@ from pathlib import Path
 
 from tests.e2e.bed.cache import say
 
-# In a pid namespace of its own a build ends with all that it started, whoever ends it. Arguments: the
-# root, a scratch directory that takes all changes to it (or ""), directories and files of the machine (at the
-# same path inside), "--" and the command.
+# In a pid namespace of its own a build ends with all that it started, whoever ends it. Arguments:
+# the root, a scratch directory that takes all changes to it (or ""), directories and files of the
+# machine (at the same path inside), "--" and the command.
 _IN_CHROOT = r"""
 set -e
 root=$1; scratch=$2; shift 2
 if [ -n "$scratch" ]; then
     mkdir -p "$scratch/upper" "$scratch/work" "$scratch/root"
-    mount -t overlay -o "lowerdir=$root,upperdir=$scratch/upper,workdir=$scratch/work" overlay "$scratch/root"
+    mount -t overlay -o "lowerdir=$root,upperdir=$scratch/upper,workdir=$scratch/work" \
+        overlay "$scratch/root"
     root=$scratch/root
 fi
 mount -t proc proc "$root/proc"
@@ -68,7 +69,13 @@ def debian_mirror() -> str | None:
 
 def _listed_mirror() -> str | None:
     listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages"],
+        [
+            "apt-get",
+            "indextargets",
+            "--format",
+            "$(ORIGIN) $(LABEL) $(REPO_URI)",
+            "Created-By: Packages",
+        ],
         capture_output=True,
         check=False,
         text=True,
@@ -82,10 +89,19 @@ def _listed_mirror() -> str | None:
 
 
 def isolated(argv: Sequence[str], *, lock: int, env: Mapping[str, str] | None = None) -> str:
-    """Run *argv* where its mounts are its own and nothing of it outlives this process; return its output."""
+    """Run *argv* with mounts of its own, and return its output; nothing of it outlives us."""
     wrapped = [
         *("setpriv", "--pdeathsig", "KILL", "--"),
-        *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--"),
+        *(
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--",
+        ),
         *argv,
     ]
     done = subprocess.run(
@@ -113,7 +129,7 @@ def in_chroot(
     env: Mapping[str, str] | None = None,
     binds: Sequence[str] = (),
 ) -> str:
-    """Run *argv* in *root* with the machine's network, and *binds* of the machine at the same paths.
+    """Run *argv* in *root* with the machine's network, and its *binds* at the same paths.
 
     With *scratch* the root stays as it is: changes go there.
     """

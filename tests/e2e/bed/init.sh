@@ -8,10 +8,10 @@ bed=$1
 root=$bed/root
 
 if [ "$2" != inside ]; then
-	read -r pid rest </proc/self/stat
-	echo "$pid" >"$2"
-	echo 0 >"$bed/cgroup/pvdify-${bed##*/}/bed/cgroup.procs"
-	exec unshare --cgroup -- "$0" "$bed" inside
+  read -r pid rest </proc/self/stat
+  echo "$pid" >"$2"
+  echo 0 >"$bed/cgroup/pvdify-${bed##*/}/bed/cgroup.procs"
+  exec unshare --cgroup -- "$0" "$bed" inside
 fi
 
 mount --make-rprivate /
@@ -30,9 +30,9 @@ mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pt
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/dev/shm"
 mount -t mqueue mqueue "$root/dev/mqueue"
 for device in null zero full random urandom tty fuse net/tun; do
-	[ -e "/dev/$device" ] || continue
-	touch "$root/dev/$device"
-	mount --bind "/dev/$device" "$root/dev/$device"
+  [ -e "/dev/$device" ] || continue
+  touch "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
 done
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
@@ -48,4 +48,4 @@ rmdir run/host
 # Credentials of units reach containers through propagation.
 mount --make-rshared /
 exec env -i container=other PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-	/usr/lib/systemd/systemd --log-target=console --show-status=no --log-level=notice
+  /usr/lib/systemd/systemd --log-target=console --show-status=no --log-level=notice

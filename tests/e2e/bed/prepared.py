@@ -11,8 +11,9 @@ from tests.e2e.bed.bed import Bed
 def prepared(key: str, prepare: Callable[[Bed], None]) -> Callable[[], Bed]:
     """Return what makes beds (off) in the state that *prepare* leaves a booted one in.
 
-    *key* names what that state depends on (a hash of the sources, say); the cache keeps the state under it. The
-    bed was shut down in an orderly way in between: nothing of ``/run``, ``/tmp`` or the processes is left.
+    *key* names what that state depends on (a hash of the sources, say); the cache keeps the state
+    under it. The bed was shut down in an orderly way in between: nothing of ``/run``, ``/tmp`` or
+    the processes is left.
     """
 
     def build(top: Path, lock: int) -> None:
