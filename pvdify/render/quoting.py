@@ -11,21 +11,10 @@ from pvdify.model.patterns import closed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BARE: Final = re.compile(closed(r"[A-Za-z0-9_./@][A-Za-z0-9_./:@,+=-]*"))
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_NAMED: Final = {
-    "\\": r"\\",
-    '"': r"\"",
-    "%": "%%",
-    "$": "$$",
-    "\n": r"\n",
-    "\t": r"\t",
-    "\r": r"\r",
-}
-_IN_UNIT: Final = str.maketrans(
-    {chr(code): f"\\x{code:02x}" for code in (*range(1, 0x20), 0x7F)} | _NAMED
-)
+_BARE: Final = re.compile(closed(r"[A-Za-z0-9_./][A-Za-z0-9_./:@,+=-]*"))
+_BARE_WORD: Final = re.compile(closed(r"[A-Za-z0-9_./:@,+=-]+"))
+_IMPOSSIBLE: Final = re.compile("[\x00\ud800-\udfff]")
+_IN_UNIT: Final = str.maketrans({"\\": r"\\", '"': r"\"", "%": "%%", "$": "$$", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 
 
 class Quoted(str):
@@ -58,11 +47,22 @@ def unit_word(value: object) -> Quoted:
     "say \"100%%\"\nfor $$5"
     """
     text = _plain(value)
-    if "\0" in text or _SURROGATE.search(text):
-        raise RenderError(
-            f"cannot write {text[:80]!r}: no process can be given a NUL or a lone surrogate"
-        )
-    return Quoted(text if _BARE.search(text) else f'"{text.translate(_IN_UNIT)}"')
+    if _BARE_WORD.search(text):
+        return Quoted(text)
+    if _IMPOSSIBLE.search(text):
+        raise RenderError(f"cannot write {text[:80]!r}: no process can be given a NUL or a surrogate")
+    escaped = text.translate(_IN_UNIT)
+    if not escaped.isprintable():
+        escaped = "".join(char if char.isprintable() else _invisible(char) for char in escaped)
+    return Quoted(f'"{escaped}"')
+
+
+def _invisible(char: str) -> str:
+    """Write a character that a reviewer would not see, or would see elsewhere than it is."""
+    code = ord(char)
+    if code < 0x80:  # noqa: PLR2004 -- beyond ASCII \x would be a byte and not a character
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
 def unit_words(values: Iterable[object]) -> Quoted:
@@ -86,9 +86,7 @@ def haproxy_word(value: object) -> Quoted:
     /health '/it'\''s $5'
     """
     text = _one_line(value)
-    if _SURROGATE.search(text):
-        raise RenderError(f"cannot write {text[:80]!r}: it has a lone surrogate")
-    return Quoted(text if _BARE.search(text) else "'" + text.replace("'", r"'\''") + "'")
+    return Quoted(text if _BARE_WORD.search(text) else "'" + text.replace("'", r"'\''") + "'")
 
 
 def haproxy_text(value: object) -> Quoted:
@@ -98,8 +96,8 @@ def haproxy_text(value: object) -> Quoted:
 
 def _one_line(value: object) -> str:
     text = _plain(value)
-    if _CONTROL.search(text):
-        raise RenderError(f"cannot write {text[:80]!r}: it has a control character")
+    if not text.isprintable():
+        raise RenderError(f"cannot write {text[:80]!r}: it has a character that does not print")
     return text
 
 

@@ -58,9 +58,7 @@ class Place:
     version: str = pvdify.__version__
 
 
-def app_artefacts(
-    app: AppRow, releases: Mapping[int, Release], place: Place
-) -> tuple[Artefact, ...]:
+def app_artefacts(app: AppRow, releases: Mapping[int, Release], place: Place) -> tuple[Artefact, ...]:
     """Render all of one app: its target, and a container for each instance that its row names."""
     missing = {row.release for row in app.instances} - releases.keys()
     if missing:
@@ -81,9 +79,7 @@ def host_artefacts(apps: Mapping[str, AppRow], place: Place) -> tuple[Artefact, 
         fronts=fronts,
         is_any_held=any(front.is_held for front in fronts),
     )
-    host = HostTargetView(
-        targets=tuple(target_unit(row.name) for row in rows if not row.is_stopped)
-    )
+    host = HostTargetView(targets=tuple(target_unit(row.name) for row in rows if not row.is_stopped))
     return (
         Artefact(ROUTER, rendered("haproxy/haproxy.cfg.j2", router)),
         Artefact(HOST_TARGET, rendered("systemd/pvdify.target.j2", host)),
@@ -125,9 +121,7 @@ def release_command_artefact(release: Release, app: AppRow, place: Place) -> Art
     if not release.release_command:
         raise RenderError(f"cannot render {instance.name}: {_name(release)} has no release command")
     model = release.processes.get(WEB) or release.processes[min(release.processes)]
-    process = ReleaseProcess(
-        command=release.release_command, resources=model.resources, volumes=model.volumes
-    )
+    process = ReleaseProcess(command=release.release_command, resources=model.resources, volumes=model.volumes)
     view = _container(release, process, instance, app.ids, place, publish="")
     return _container_artefact(instance, view)
 
@@ -212,9 +206,7 @@ def _pinned(release: Release) -> str:
     except SpecError as error:
         raise RenderError(f"cannot render {_name(release)}: {error.message}") from error
     if not reference.digest:
-        raise RenderError(
-            f"cannot render {_name(release)}: the image {release.image!r} has no digest"
-        )
+        raise RenderError(f"cannot render {_name(release)}: the image {release.image!r} has no digest")
     return reference.pinned(reference.digest)
 
 
@@ -236,8 +228,7 @@ def _front(row: AppRow) -> FrontView:
         check_status=row.router.status,
         check_interval=row.router.interval,
         servers=tuple(
-            ServerView(name=one.instance(row.name).server, port=one.port)
-            for one in sorted(servers, key=_order)
+            ServerView(name=one.instance(row.name).server, port=one.port) for one in sorted(servers, key=_order)
         ),
         is_checked=row.router.is_checked and len(servers) > 1,
         is_held=row.router.holds,
