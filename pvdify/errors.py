@@ -88,7 +88,10 @@ class ReleaseNotFoundError(NotFoundError):
     code = "release-not-found"
 
     def __init__(self, app: str, version: int) -> None:
-        super().__init__(f"cannot find release v{version} of {app}", hint=f"list them with `pvdify releases {app}`")
+        super().__init__(
+            f"cannot find release v{version} of {app}",
+            hint=f"list them with `pvdify releases {app}`",
+        )
 
 
 class GenerationNotFoundError(NotFoundError):
@@ -285,7 +288,10 @@ class RegistryUnreachableError(HostError):
     code = "registry-unreachable"
 
     def __init__(self, image: str, reason: str) -> None:
-        super().__init__(f"cannot pull {image}: the registry does not answer ({reason})", hint="try again, or check the name")
+        super().__init__(
+            f"cannot pull {image}: the registry does not answer ({reason})",
+            hint="try again, or check the name",
+        )
 
 
 class ArchitectureError(HostError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pvdify.model.image import Image
-from pvdify.model.names import UnitName
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from pvdify.model.image import Image
+    from pvdify.model.names import UnitName
 
 Progress = Callable[[str], Awaitable[None]]
 
@@ -45,7 +47,7 @@ class Systemd(Protocol):
     """The service manager."""
 
     async def version(self) -> int:
-        """systemd's own version, for example 257."""
+        """Systemd's own version, for example 257."""
 
     async def reload(self) -> None:
         """Make systemd run its generators and read all units again; running units are not touched."""

@@ -74,6 +74,7 @@ class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     actor: str
     started_at: str
     release: int | None = None
+    from_release: int | None = None
     outcome: Outcome | None = None
     ended_at: str = ""
     step: str = ""
@@ -95,7 +96,7 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
         return None
     first = events[0]
     data = first.data
-    release = data.get("release")
+    release, from_release = data.get("release"), None
     outcome: Outcome | None = None
     ended_at = step = switched_at = ""
     failure: Failure | None = None
@@ -103,8 +104,8 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
     for event in events[1:]:
         if event.kind is EventKind.BEGIN:
             step = event.step
-        if event.kind is EventKind.NOTE and isinstance(event.data.get("release"), int):
-            release = event.data["release"]
+        if event.kind is EventKind.NOTE and "release" in event.data:
+            release, from_release = event.data["release"], event.data.get("from_release")
         if event.kind is EventKind.DONE and event.step == "switch":
             has_switched, switched_at = True, event.at
         if event.kind is EventKind.END:
@@ -117,6 +118,7 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
         actor=str(data["actor"]),
         started_at=first.at,
         release=release if isinstance(release, int) else None,
+        from_release=from_release if isinstance(from_release, int) else None,
         outcome=outcome,
         ended_at=ended_at,
         step=step,

@@ -14,7 +14,10 @@ from pvdify.model.patterns import closed
 APP_PATTERN: Final = r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?"
 PROCESS_PATTERN: Final = r"[a-z][a-z0-9]{0,15}"
 
-AppName = Annotated[str, Meta(pattern=closed(APP_PATTERN), description="lowercase letters, digits and hyphens, 1 to 40")]
+AppName = Annotated[
+    str,
+    Meta(pattern=closed(APP_PATTERN), description="lowercase letters, digits and hyphens, 1 to 40"),
+]
 ProcessName = Annotated[str, Meta(pattern=closed(PROCESS_PATTERN), description="lowercase letters and digits, 1 to 16")]
 UnitName = NewType("UnitName", str)
 
@@ -25,7 +28,9 @@ WEB: Final = "web"
 _APP: Final = re.compile(closed(APP_PATTERN))
 _PROCESS: Final = re.compile(closed(PROCESS_PATTERN))
 _INSTANCE: Final = re.compile(
-    closed(rf"pvdify-(?P<app>{APP_PATTERN})-v(?P<version>[1-9][0-9]{{0,8}})-(?P<process>{PROCESS_PATTERN})-(?P<ordinal>[1-9][0-9]{{0,5}})")
+    closed(
+        rf"pvdify-(?P<app>{APP_PATTERN})-v(?P<version>[1-9][0-9]{{0,8}})-(?P<process>{PROCESS_PATTERN})-(?P<ordinal>[1-9][0-9]{{0,5}})"
+    )
 )
 _VERSION: Final = re.compile(closed(r"v?(?P<number>[1-9][0-9]{0,8})"))
 

@@ -77,7 +77,10 @@ def line_of(text: str, pointer: str) -> int | None:
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
         if header:
             path = [part.strip().strip("\"'") for part in header[1].split(".")]
-            depth = next((n for n, (one, two) in enumerate(zip(path, keys, strict=False)) if one != two), min(len(path), len(keys)))
+            depth = next(
+                (n for n, (one, two) in enumerate(zip(path, keys, strict=False)) if one != two),
+                min(len(path), len(keys)),
+            )
             if path == keys:
                 return number
             continue

@@ -8,8 +8,17 @@ from msgspec import Meta
 
 from pvdify.model.patterns import closed
 
-Duration = Annotated[str, Meta(pattern=closed(r"[0-9]{1,6}(?:ms|s|m|h)"), description="for example 500ms, 30s, 5m, 2h")]
-Size = Annotated[str, Meta(pattern=closed(r"[1-9][0-9]{0,8}[KMGT]?"), description="for example 512M or 2G; bytes without a letter")]
+Duration = Annotated[
+    str,
+    Meta(pattern=closed(r"[0-9]{1,6}(?:ms|s|m|h)"), description="for example 500ms, 30s, 5m, 2h"),
+]
+Size = Annotated[
+    str,
+    Meta(
+        pattern=closed(r"[1-9][0-9]{0,8}[KMGT]?"),
+        description="for example 512M or 2G; bytes without a letter",
+    ),
+]
 Cpu = Annotated[float, Meta(gt=0, le=1024, description="processors: 0.5 is half of one")]
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -22,7 +22,10 @@ ContainerPort = Annotated[int, Meta(ge=1, le=65_535)]
 Command = str | tuple[str, ...]
 HealthPath = Annotated[
     str,
-    Meta(pattern=closed(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,255}"), description="a path on the instance itself, for example /health"),
+    Meta(
+        pattern=closed(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,255}"),
+        description="a path on the instance itself, for example /health",
+    ),
 ]
 Capability = Annotated[str, Meta(pattern=closed(r"[A-Z][A-Z_]{2,30}"))]
 
@@ -123,9 +126,9 @@ class Slot(_Spec):
     def __post_init__(self) -> None:
         """Refuse what no single field can show."""
         if not self.processes:
-            raise ValueError("a slot needs at least one process")  # noqa: TRY003, EM101
+            raise ValueError("a slot needs at least one process")
         if "release" in self.processes:
-            raise ValueError("`release` is not a process: say release_command")  # noqa: TRY003, EM101
+            raise ValueError("`release` is not a process: say release_command")
         if self.bind_port in RESERVED_FRONTS:
             message = f"bind_port {self.bind_port} is pvdify's own"
             raise ValueError(message)
@@ -139,9 +142,9 @@ class Slot(_Spec):
         for process in self.processes.values():
             paths = [volume.path.rstrip("/") for volume in process.volumes]
             if len(set(paths)) != len(paths):
-                raise ValueError("two volumes have one path")  # noqa: TRY003, EM101
+                raise ValueError("two volumes have one path")
             if any(".." in path.split("/") for path in paths):
-                raise ValueError("a volume's path has no `..`")  # noqa: TRY003, EM101
+                raise ValueError("a volume's path has no `..`")
             words(process.command)
         words(self.release_command)
 

@@ -1,0 +1,1 @@
+"""Use cases: async functions that take the host first, and read like the runbook they replace."""

@@ -1,0 +1,179 @@
+"""Plan and apply: bring the host to what the slots declare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from pvdify.errors import PvdifyError
+from pvdify.model.answers import Changed, PlanAnswer, PlanStep
+from pvdify.model.event import Outcome
+from pvdify.model.requests import Apply, Deploy, Scale
+from pvdify.ops.create import create_from
+from pvdify.ops.deploy import deploy, give_traffic, recorded
+from pvdify.ops.heal import heal, heal_host
+from pvdify.ops.perform import perform
+from pvdify.ops.publish import publish
+from pvdify.ops.scale import scale
+from pvdify.plan.apply import Action, Todo, todo
+from pvdify.plan.release import release_of
+
+if TYPE_CHECKING:
+    from pvdify.model.manifest import AppRow, Manifest
+    from pvdify.model.release import Release
+    from pvdify.model.slot import Slot
+    from pvdify.ops.host import Host
+    from pvdify.ops.running import Running
+
+
+async def plan(host: Host, request: Apply) -> PlanAnswer:
+    """What `apply` would do; nothing is changed."""
+    drift = host.state.drift(host.state.current().number)
+    steps: list[PlanStep] = []
+    for slot in _slots(host, request):
+        todos = await _todo(host, slot, drift, deploys=request.deploy)
+        steps += [PlanStep(app=one.app, action=one.action.value, detail=one.detail) for one in todos]
+    declared = {slot.name for slot in _slots(host, msgspec.structs.replace(request, slots=None, app=None))}
+    declared |= {slot.name for slot in request.slots or ()}
+    stray = (name for name in host.state.current().apps if name not in declared and request.app in {None, name})
+    steps += [
+        PlanStep(app=name, action="none", detail=f"no slot.toml; remove it with `pvdify apps:destroy {name}`")
+        for name in stray
+    ]
+    return PlanAnswer(steps=tuple(steps), drift=drift)
+
+
+async def apply(host: Host, running: Running, request: Apply) -> Changed:
+    """Do what `plan` says, app by app; each is an operation of its own, and one that fails does not stop the others."""
+    slots = _slots(host, request)
+    if request.slots is not None:
+        for slot in slots:
+            host.state.write_slot(slot)
+    drift = host.state.drift(host.state.current().number)
+    done: list[str] = []
+    failures: list[tuple[str, PvdifyError]] = []
+    await heal_host(host, running)
+    for slot in slots:
+        try:
+            for one in await _todo(host, slot, drift, deploys=request.deploy):
+                async with running.step(f"{one.action.value} {slot.name}"):
+                    await _do(host, running, slot, one)
+                done.append(f"{one.action.value} {slot.name}")
+            await _note_declared(host, running, slot)
+        except PvdifyError as error:
+            failures.append((slot.name, error))
+            running.note(f"{slot.name}: {error.message}")
+    if failures:
+        raise failures[0][1]
+    if not done:
+        return Changed(
+            operation=running.id,
+            outcome=Outcome.UNCHANGED,
+            text="the host is as declared; nothing to do",
+        )
+    return Changed(
+        operation=running.id,
+        outcome=Outcome.DONE,
+        text="; ".join(done),
+        generation=host.state.current().number,
+    )
+
+
+def _slots(host: Host, request: Apply) -> tuple[Slot, ...]:
+    if request.slots is not None:
+        return request.slots
+    names = (request.app,) if request.app else host.state.slots()
+    return tuple(host.state.slot(name) for name in names)
+
+
+async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool) -> tuple[Todo, ...]:
+    row = host.state.current().apps.get(slot.name)
+    live = host.state.release(slot.name, row.live) if row and row.live is not None else None
+    declared = await _declared(host, slot, live) if live else None
+    mine = tuple(
+        path
+        for path in drift
+        if path.startswith((f"quadlet/pvdify-{slot.name}-v", f"systemd/pvdify-{slot.name}.target"))
+    )
+    return todo(slot, row, live=live, declared=declared, drift=mine, deploys=deploys)
+
+
+async def _declared(host: Host, slot: Slot, live: Release) -> Release | None:
+    image = await host.podman.image(live.image)
+    if image is None:
+        return None
+    return release_of(slot, image, pinned=live.image, source=live.source, version=live.version)
+
+
+async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
+    app, actor = slot.name, running.actor
+    match one.action:
+        case Action.CREATE:
+            await perform(
+                host,
+                "apps.create",
+                app=app,
+                actor=actor,
+                run=lambda h, r: create_from(h, r, slot, writes=False),
+            )
+        case Action.DEPLOY:
+            await perform(
+                host,
+                "releases.create",
+                app=app,
+                actor=actor,
+                run=lambda h, r: deploy(h, r, Deploy(app=app, image=slot.image)),
+            )
+        case Action.RELEASE:
+            await perform(
+                host,
+                "releases.create",
+                app=app,
+                actor=actor,
+                run=lambda h, r: _release_again(h, r, slot),
+            )
+        case Action.SCALE:
+            counts = {name: process.count for name, process in slot.processes.items()}
+            await perform(
+                host,
+                "ps.scale",
+                app=app,
+                actor=actor,
+                run=lambda h, r: scale(h, r, Scale(app=app, processes=counts)),
+            )
+        case Action.HEAL:
+            await perform(host, "heal", app=app, actor=actor, run=heal)
+
+
+async def _release_again(host: Host, running: Running, slot: Slot) -> Changed:
+    """A new release of the image that is live, as the slot now declares it."""
+    row = host.row(slot.name)
+    live = host.state.release(slot.name, row.live or 0)
+    async with running.step("record"):
+        image = await host.podman.image(live.image)
+        if image is None:
+            return await deploy(host, running, Deploy(app=slot.name, image=live.image))
+        version = host.state.next_version(slot.name)
+        release = recorded(
+            host,
+            running,
+            row,
+            release_of(slot, image, pinned=live.image, source=live.source, version=version),
+        )
+    return await give_traffic(host, running, row, release, slot)
+
+
+async def _note_declared(host: Host, running: Running, slot: Slot) -> None:
+    """Note which slot was applied, so that a later edit of it can be told from what is in force."""
+
+    async def change(manifest: Manifest) -> AppRow | None:
+        await anyio.lowlevel.checkpoint()
+        row = manifest.apps.get(slot.name)
+        return (
+            msgspec.structs.replace(row, declared=slot.image or "", slot=host.state.stamp(slot.name)) if row else None
+        )
+
+    if slot.name in host.state.current().apps:
+        await publish(host, running, app=slot.name, change=change, reason=f"{slot.name}: applied")

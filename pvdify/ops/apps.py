@@ -1,0 +1,79 @@
+"""List apps, and tell all of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pvdify.model.answers import AppInfo, Apps, AppSummary
+from pvdify.model.names import instance_of
+from pvdify.model.release import AppStatus
+from pvdify.model.slot import words
+
+if TYPE_CHECKING:
+    from pvdify.model.manifest import AppRow
+    from pvdify.model.requests import ForApp, Nothing
+    from pvdify.ops.host import Host
+
+
+async def list_apps(host: Host, _request: Nothing) -> Apps:
+    """Every app, from the manifest in force, one question to systemd and one stat per slot."""
+    manifest = host.state.current()
+    active = await active_units(host)
+    return Apps(
+        apps=tuple(
+            AppSummary(
+                name=row.name,
+                environment=row.environment,
+                status=status_of(row, active),
+                image=row.image or row.declared,
+                created_at=row.created_at,
+                release=row.live,
+                bind_port=row.front,
+                is_edited=host.state.is_edited(row),
+            )
+            for row in manifest.apps.values()
+        )
+    )
+
+
+async def app_info(host: Host, request: ForApp) -> AppInfo:
+    """All of one app: its slot and its row."""
+    row = host.row(request.app)
+    slot = host.state.slot(request.app)
+    return AppInfo(
+        name=row.name,
+        environment=slot.environment,
+        status=status_of(row, await active_units(host)),
+        image=row.image or slot.image or "",
+        release=row.live,
+        warm=row.warm,
+        bind_port=row.front,
+        port=slot.port or (host.state.release(row.name, row.live).port if row.live is not None else None),
+        processes=slot.processes,
+        domains=slot.domains,
+        resources=slot.resources,
+        healthcheck=slot.healthcheck,
+        env=slot.env,
+        drain=slot.drain,
+        stop=slot.stop,
+        release_command=words(slot.release_command),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        pending_changes=("slot.toml was edited since the last apply",) if host.state.is_edited(row) else (),
+    )
+
+
+async def active_units(host: Host) -> frozenset[str]:
+    """The instance units that are up."""
+    statuses = await host.systemd.matching("pvdify-*-v*.service")
+    return frozenset(one.unit for one in statuses if one.active == "active" and instance_of(one.unit) is not None)
+
+
+def status_of(row: AppRow, active: frozenset[str]) -> AppStatus:
+    """How an app is: failed as soon as one live instance is not up."""
+    if row.live is None:
+        return AppStatus.PENDING
+    if row.is_stopped:
+        return AppStatus.STOPPED
+    is_up = all(one.instance(row.name).unit in active for one in row.live_instances())
+    return AppStatus.RUNNING if is_up else AppStatus.FAILED

@@ -1,0 +1,183 @@
+"""Look at everything that pvdify stands on, and say what is wrong and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Final
+
+from pvdify.errors import PvdifyError
+from pvdify.model.answers import Check, CheckStatus, Doctor
+from pvdify.ops.deploy import DISK_FLOOR
+from pvdify.ops.move import servers
+from pvdify.ops.publish import validate
+
+if TYPE_CHECKING:
+    from pvdify.model.manifest import AppRow, Manifest
+    from pvdify.model.requests import Nothing
+    from pvdify.ops.host import Host
+
+SYSTEMD_FLOOR: Final = 254
+PODMAN_FLOOR: Final = (5, 3, 0)
+
+Checks = AsyncIterator[Check]
+
+
+async def doctor(host: Host, _request: Nothing) -> Doctor:
+    """Run every check; one that cannot run is itself a failure and does not stop the others."""
+    found: list[Check] = []
+    for name, look in _LOOKS.items():
+        try:
+            found += [check async for check in look(host)]
+        except PvdifyError as error:
+            found.append(_fail(name, error.message, error.hint))
+    return Doctor(checks=tuple(found))
+
+
+async def _programs(host: Host) -> Checks:
+    systemd = await host.systemd.version()
+    if systemd < SYSTEMD_FLOOR:
+        yield _fail(
+            "systemd",
+            f"version {systemd} is older than {SYSTEMD_FLOOR}",
+            "use Debian 13, Ubuntu 26.04, Fedora 41 or newer",
+        )
+    else:
+        yield _ok("systemd", f"version {systemd}")
+    podman = await host.quadlet.version()
+    text = ".".join(str(part) for part in podman)
+    if podman < PODMAN_FLOOR:
+        yield _fail(
+            "podman",
+            f"version {text} is older than 5.3",
+            "use Debian 13, Ubuntu 26.04, Fedora 41 or newer",
+        )
+    else:
+        yield _ok("podman", f"version {text}")
+
+
+async def _state(host: Host) -> Checks:
+    manifest = host.state.current()
+    drift = host.state.drift(manifest.number)
+    if drift:
+        yield _fail("generation", f"edited by hand: {', '.join(drift)}", "pvdify apply")
+    else:
+        yield _ok("generation", f"{manifest.number}, {len(manifest.files)} files as published")
+    loaded = host.state.loaded()
+    lent = await host.systemd.lent()
+    if lent:
+        yield _warn(
+            "loaded units",
+            f"{len(lent)} units are lent to systemd since an operation died",
+            "pvdify apply",
+        )
+    elif loaded is not None and loaded < manifest.number:
+        yield _ok("loaded units", f"from generation {loaded}; nothing newer needs systemd")
+    dead = [one for one in host.state.records(unfinished_only=True) if not host.state.is_locked(one.app)]
+    for record in dead:
+        yield _warn(
+            "operations",
+            f"{record.name} of {record.app} ({record.id}) died at {record.step or 'its start'}",
+            f"pvdify apply -a {record.app}",
+        )
+    if not dead:
+        yield _ok("operations", "none is unfinished")
+
+
+async def _whole_tree(host: Host) -> Checks:
+    manifest = host.state.current()
+    await validate(host, host.state.generation_path(manifest.number), tuple(manifest.files))
+    yield _ok("artefacts", "Quadlet, systemd and HAProxy accept every file")
+
+
+async def _disk(host: Host) -> Checks:
+    free = host.state.free_bytes()
+    if free < DISK_FLOOR:
+        yield _fail("disk", f"{free // 2**20} MiB are free, a pull wants {DISK_FLOOR // 2**20}", "pvdify gc")
+    else:
+        yield _ok("disk", f"{free // 2**20} MiB are free")
+
+
+async def _router(host: Host) -> Checks:
+    if not await host.router.is_running():
+        yield _fail(
+            "router",
+            "pvdify-router.service is down: no front answers",
+            "systemctl start pvdify-router.service",
+        )
+        return
+    yield _ok("router", "is up")
+    for row in host.state.current().apps.values():
+        wanted, actual = set(servers(row)), set(await host.router.servers(row.name))
+        if {(one.name, one.port) for one in wanted} != {(one.name, one.port) for one in actual}:
+            names = ", ".join(sorted(one.name for one in actual)) or "nothing"
+            yield _fail(
+                f"front of {row.name}",
+                f"the router sends it to {names}",
+                f"pvdify apply -a {row.name}",
+            )
+        holder = await host.network.holder(row.front)
+        if holder is None or "haproxy" not in holder:
+            yield _fail(
+                f"front of {row.name}",
+                f"{holder or 'nobody'} listens on {row.front}",
+                f"ss -ltnp 'sport = :{row.front}'",
+            )
+
+
+async def _apps(host: Host) -> Checks:
+    manifest = host.state.current()
+    for row in manifest.apps.values():
+        async for check in _app(host, manifest, row):
+            yield check
+
+
+async def _app(host: Host, manifest: Manifest, row: AppRow) -> Checks:
+    live = row.live_instances()
+    statuses = await host.systemd.show(*(one.instance(row.name).unit for one in live)) if live else ()
+    down = [one for one in statuses if one.active != "active"]
+    for status in down:
+        yield _fail(
+            row.name,
+            f"{status.unit} is {status.active} ({status.result})",
+            f"journalctl -u {status.unit} -n 50",
+        )
+    for status in statuses:
+        if status.load == "not-found":
+            yield _fail(row.name, f"systemd does not know {status.unit}", f"pvdify apply -a {row.name}")
+    for version in {row.live, row.warm} - {None}:
+        image = host.state.release(row.name, version or 0).image
+        if await host.podman.image(image) is None:
+            yield _fail(
+                row.name,
+                f"the image of v{version} is gone from the store ({image})",
+                f"pvdify deploy {row.name} --image {image}",
+            )
+    if host.state.is_edited(row):
+        yield _warn(row.name, "slot.toml was edited since it was applied", f"pvdify plan -a {row.name}")
+    if not down and manifest.apps:
+        yield _ok(
+            row.name,
+            f"{len(live)} instances of v{row.live} are up" if live else "has nothing to run",
+        )
+
+
+_LOOKS: Final[dict[str, Callable[[Host], Checks]]] = {
+    "programs": _programs,
+    "state": _state,
+    "artefacts": _whole_tree,
+    "disk": _disk,
+    "router": _router,
+    "apps": _apps,
+}
+
+
+def _ok(name: str, detail: str) -> Check:
+    return Check(name=name, status=CheckStatus.OK, detail=detail)
+
+
+def _warn(name: str, detail: str, hint: str) -> Check:
+    return Check(name=name, status=CheckStatus.WARN, detail=detail, hint=hint)
+
+
+def _fail(name: str, detail: str, hint: str) -> Check:
+    return Check(name=name, status=CheckStatus.FAIL, detail=detail, hint=hint)

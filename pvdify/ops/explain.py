@@ -1,0 +1,115 @@
+"""Say on one screen why an instance failed: what was asked of it, how it ended, and what it wrote last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pvdify.errors import (
+    Exit,
+    Failure,
+    OperationFailedError,
+    PvdifyError,
+    UnhealthyError,
+    UnitFailedError,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pvdify.model.names import Instance, UnitName
+    from pvdify.ops.host import Host
+    from pvdify.ports import UnitStatus
+
+_LINES: Final = 20
+_SIGNAL_BASE: Final = 128
+_SIGNALS: Final = {
+    4: "SIGILL",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    15: "SIGTERM",
+}
+
+
+async def explained(
+    host: Host,
+    error: PvdifyError,
+    *,
+    phase: str,
+    instance: Instance,
+    since: datetime,
+    unchanged: str,
+) -> OperationFailedError:
+    """*error* of *instance*, with everything that helps to mend it."""
+    (status,) = await host.systemd.show(instance.unit)
+    tail = await host.logs.tail(instance.unit, since=since, lines=_LINES)
+    is_oom = status.result == "oom-kill" or await host.logs.was_oom_killed(instance.unit, since=since)
+    end = _exit(status, is_oom=is_oom)
+    message = f"cannot give the traffic to v{instance.version} of {instance.app}: {_reason(error, instance, end)}"
+    return OperationFailedError(
+        Failure(
+            phase=phase,
+            message=message,
+            code="out-of-memory" if is_oom else error.code,
+            hint=_hint(error, instance, end, has_output=bool(tail)),
+            probe=error.probe if isinstance(error, UnhealthyError) else None,
+            exit=end,
+            log_tail=tail,
+            unchanged=unchanged,
+        )
+    )
+
+
+def _exit(status: UnitStatus, *, is_oom: bool) -> Exit | None:
+    has_ended = status.exit_code in {"exited", "killed", "dumped"} and (status.active != "active" or status.restarts)
+    if not has_ended and not is_oom:
+        return None
+    number = status.exit_status
+    is_signal = status.exit_code in {"killed", "dumped"} or (
+        number is not None and number > _SIGNAL_BASE and number - _SIGNAL_BASE in _SIGNALS
+    )
+    signal = _SIGNALS.get((number or 0) % _SIGNAL_BASE, f"signal {number}") if is_signal else ""
+    return Exit(
+        unit=status.unit,
+        status=None if is_signal else number,
+        signal=signal,
+        oom=is_oom,
+        result=status.result,
+    )
+
+
+def _reason(error: PvdifyError, instance: Instance, end: Exit | None) -> str:
+    if end is not None and end.oom:
+        return f"{instance.short} was killed because it used more memory than it may (OOM)"
+    if end is not None and end.signal:
+        return f"{instance.short} was ended by {end.signal}"
+    if end is not None and end.status == 0:
+        return f"{instance.short} exited with status 0, and a process must keep running"
+    if end is not None and end.status is not None:
+        return f"{instance.short} exited with status {end.status}"
+    if isinstance(error, UnitFailedError):
+        return f"{instance.short} did not start ({error.result})"
+    return error.message
+
+
+def _hint(error: PvdifyError, instance: Instance, end: Exit | None, *, has_output: bool) -> str:
+    logs = f"pvdify logs {instance.app} --release v{instance.version} -n 200"
+    if end is not None and end.oom:
+        return f"raise `resources.memory` in the slot, or look at `{logs}`"
+    if isinstance(error, UnhealthyError) and error.probe.status is None:
+        return f"listen on 0.0.0.0:$PORT, or set `port` in the slot; then `{logs}`"
+    if has_output:
+        return f"read more with `{logs}`"
+    return f"read what systemd and Podman say with `journalctl -u {instance.unit} -n 50`"
+
+
+def unit_instance(instances: tuple[Instance, ...], unit: str) -> Instance:
+    """The one of *instances* that *unit* is, or the first."""
+    return next((one for one in instances if one.unit == unit), instances[0])
+
+
+def unit_names(instances: tuple[Instance, ...]) -> tuple[UnitName, ...]:
+    """The units of *instances*."""
+    return tuple(one.unit for one in instances)

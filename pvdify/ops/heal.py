@@ -1,0 +1,65 @@
+"""Heal: put back what somebody edited by hand in the generation in force, and start what should run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from pvdify.model.answers import Changed
+from pvdify.model.event import Outcome
+from pvdify.ops.converge import converge
+from pvdify.ops.locking import held
+from pvdify.ops.publish import healed
+from pvdify.ops.reload import load, reload_router
+
+if TYPE_CHECKING:
+    from pvdify.ops.host import Host
+    from pvdify.ops.running import Running
+
+
+async def heal(host: Host, running: Running) -> Changed:
+    """Write the drifted files of the running operation's app again, load them, and bring the app to them."""
+    async with running.step("heal"):
+        await mended(host, running)
+        await converge(host, running, running.app)
+    return Changed(
+        operation=running.id,
+        outcome=Outcome.DONE,
+        text=f"{running.app} is as recorded again",
+        app=running.app,
+    )
+
+
+async def heal_host(host: Host, running: Running) -> None:
+    """Write the host's own drifted artefacts again, and let the router and systemd read them."""
+    if any(not path.startswith("quadlet/") for path in host.state.drift(host.state.current().number)):
+        await mended(host, running)
+        await reload_router(host)
+        await load(host, at_least=host.state.current().number)
+
+
+async def mended(host: Host, running: Running) -> tuple[str, ...]:
+    """Publish the generation in force once more, each spoiled file made again from its app's row and releases; what was spoiled."""
+    async with held(host.state.try_host_lock):
+        parent = host.state.current()
+        drift = host.state.drift(parent.number)
+        if not drift:
+            return ()
+        files = {path: text for path in drift if (text := healed(host, parent, path)) is not None}
+        staged = host.state.stage(
+            parent=parent,
+            files=files,
+            removed=frozenset(),
+            apps=parent.apps,
+            retained=parent.retained,
+            actor=running.actor,
+            operation=running.id,
+            reason=f"heal {', '.join(drift)}",
+            at=host.now(),
+            programs=parent.programs,
+            heal=lambda path: healed(host, parent, path),
+        )
+        await anyio.to_thread.run_sync(host.state.commit, staged)
+    running.note(f"healed {', '.join(drift)}")
+    return drift

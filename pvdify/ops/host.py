@@ -1,0 +1,74 @@
+"""The host, as the ops see it: its roles, its state directory, and where things are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pvdify.errors import AppNotFoundError
+
+if TYPE_CHECKING:
+    from pvdify.model.manifest import AppRow
+    from pvdify.ports import Clock, Console, Logs, Network, Podman, Ports, Quadlet, Router, Systemd
+    from pvdify.render.tree import Place
+    from pvdify.store.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One machine."""
+
+    ports: Ports
+    state: State
+    place: Place
+
+    @property
+    def systemd(self) -> Systemd:
+        """The service manager."""
+        return self.ports.systemd
+
+    @property
+    def quadlet(self) -> Quadlet:
+        """The validators."""
+        return self.ports.quadlet
+
+    @property
+    def router(self) -> Router:
+        """The local proxy."""
+        return self.ports.router
+
+    @property
+    def podman(self) -> Podman:
+        """Pvdify's own store of images and containers."""
+        return self.ports.podman
+
+    @property
+    def network(self) -> Network:
+        """The host's side of ports."""
+        return self.ports.network
+
+    @property
+    def logs(self) -> Logs:
+        """The journal."""
+        return self.ports.logs
+
+    @property
+    def console(self) -> Console:
+        """One-off commands."""
+        return self.ports.console
+
+    @property
+    def clock(self) -> Clock:
+        """The time of day."""
+        return self.ports.clock
+
+    def now(self) -> str:
+        """Now, as it is written everywhere: ISO 8601, UTC, milliseconds."""
+        return self.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def row(self, app: str) -> AppRow:
+        """The row of *app* in the generation in force; raise `AppNotFoundError` if there is none."""
+        row = self.state.current().apps.get(app)
+        if row is None:
+            raise AppNotFoundError(app)
+        return row

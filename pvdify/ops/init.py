@@ -1,0 +1,40 @@
+"""Make the state directory and the first generation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pvdify.model.answers import Initialised
+from pvdify.model.manifest import Manifest
+from pvdify.ops.locking import held
+from pvdify.render.tree import host_artefacts
+
+if TYPE_CHECKING:
+    from pvdify.model.requests import Nothing
+    from pvdify.ops.host import Host
+
+NONE = Manifest(number=0, parent=None, created_at="", actor="", operation="", reason="", files={}, apps={})
+
+
+async def init(host: Host, _request: Nothing) -> Initialised:
+    """Make what is missing of the state directory; what is there stays."""
+    host.state.create()
+    async with held(host.state.try_host_lock):
+        was_there = host.state.has_generation()
+        if not was_there:
+            files = {one.path: one.text.encode() for one in host_artefacts({}, host.place)}
+            staged = host.state.stage(
+                parent=NONE,
+                files=files,
+                removed=frozenset(),
+                apps={},
+                retained=(),
+                actor="init",
+                operation="",
+                reason="the empty host",
+                at=host.now(),
+                programs={},
+                heal=lambda _path: None,
+            )
+            host.state.commit(staged)
+    return Initialised(state=str(host.state.settings.state), was_there=was_there)

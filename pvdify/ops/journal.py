@@ -1,0 +1,73 @@
+"""Operations as they are, were, and come along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from pvdify.errors import NotFoundError
+from pvdify.model.answers import Operations, OperationSummary
+from pvdify.model.event import Event, EventKind, OperationRecord
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pvdify.model.requests import Follow, ForOperation, ListOperations
+    from pvdify.ops.host import Host
+
+_EVERY: Final = 0.05
+
+
+async def operation_info(host: Host, request: ForOperation) -> OperationSummary:
+    """One operation."""
+    return _summary(host, _record(host, request.id))
+
+
+async def list_operations(host: Host, request: ListOperations) -> Operations:
+    """The operations of one app, newest first."""
+    host.row(request.app)
+    records = host.state.records(request.app, limit=request.limit)
+    return Operations(operations=tuple(_summary(host, record) for record in records))
+
+
+async def follow(host: Host, request: Follow) -> AsyncIterator[Event]:
+    """The events of one operation from the one after *request.after* on, until its end: a tail of the journal file."""
+    _record(host, request.id)
+    after = request.after
+    while True:
+        for event in host.state.tail(request.id, after):
+            after = event.seq
+            yield event
+            if event.kind is EventKind.END:
+                return
+        await anyio.sleep(_EVERY)
+
+
+def _record(host: Host, id_: str) -> OperationRecord:
+    record = host.state.record(id_)
+    if record is None:
+        raise NotFoundError(f"cannot find operation {id_}", hint="list an app's with `pvdify operations APP`")
+    return record
+
+
+def _summary(host: Host, record: OperationRecord) -> OperationSummary:
+    status = (
+        record.outcome.value
+        if record.outcome is not None
+        else "running"
+        if host.state.is_locked(record.app)
+        else "dead"
+    )
+    return OperationSummary(
+        id=record.id,
+        name=record.name,
+        app=record.app,
+        actor=record.actor,
+        status=status,
+        step=record.step,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        release=record.release,
+        failure=record.failure,
+    )

@@ -1,0 +1,121 @@
+"""Ask a new instance, from the host, whether it is up: never before its start job is done, and never inside the container."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from pvdify.errors import Probe, UnhealthyError, UnitFailedError
+from pvdify.model.quantity import seconds
+from pvdify.model.slot import HealthType
+
+if TYPE_CHECKING:
+    from pvdify.model.manifest import InstanceRow
+    from pvdify.model.names import Instance
+    from pvdify.model.release import Release
+    from pvdify.ops.host import Host
+    from pvdify.ports import Answer
+
+_QUICK: Final = 0.02
+_QUICK_FOR: Final = 1.0
+_SLOW: Final = 0.1
+_ASK_UNIT_EVERY: Final = 0.3
+_REQUEST: Final = 5.0
+_BODY: Final = 400
+_OK_BELOW_DECLARED: Final = 400
+_OK_BELOW: Final = 500
+
+
+async def answers(host: Host, app: str, release: Release, row: InstanceRow) -> Probe:
+    """Wait until the web instance *row* answers well; raise `UnhealthyError` with the last answer when time is over.
+
+    A declared path wants 2xx or 3xx, and no redirect is followed; without one any status below 500 will do. An instance that exits
+    meanwhile raises `UnitFailedError`: a release that falls over while it is looked at is not given another try.
+    """
+    instance = row.instance(app)
+    check = release.healthcheck
+    if check.type is HealthType.NONE:
+        return await stays_up(host, instance, patience=seconds(release.settle))
+    deadline = monotonic() + seconds(check.timeout)
+    began, asked_unit, attempts = monotonic(), monotonic(), 0
+    while True:
+        attempts += 1
+        left = deadline - monotonic()
+        if check.type is HealthType.TCP:
+            probe, is_good = await _connect(host, instance, release, attempts=attempts)
+        else:
+            probe, is_good = await _get(host, release, row, attempts=attempts, patience=max(0.05, min(_REQUEST, left)))
+        if is_good:
+            return probe
+        now = monotonic()
+        if now - asked_unit > _ASK_UNIT_EVERY or probe.error:
+            asked_unit = now
+            await _still_up(host, instance)
+        if now >= deadline:
+            raise UnhealthyError(_words(instance, release, probe), probe)
+        await anyio.sleep(_QUICK if now - began < _QUICK_FOR else _SLOW)
+
+
+async def stays_up(host: Host, instance: Instance, *, patience: float) -> Probe:
+    """Wait *patience* seconds and see that *instance* neither exited nor restarted."""
+    deadline = monotonic() + patience
+    while True:
+        await _still_up(host, instance)
+        left = deadline - monotonic()
+        if left <= 0:
+            return Probe(target=instance.unit)
+        await anyio.sleep(min(left, 0.25))
+
+
+async def _get(host: Host, release: Release, row: InstanceRow, *, attempts: int, patience: float) -> tuple[Probe, bool]:
+    path = release.healthcheck.path or "/"
+    answer = await host.network.get(row.port, path, headers={"User-Agent": "pvdify-probe"}, timeout=patience)
+    below = _OK_BELOW_DECLARED if release.healthcheck.path else _OK_BELOW
+    is_good = answer.status is not None and answer.status < below
+    return _probe(f"http://127.0.0.1:{row.port}{path}", answer, attempts=attempts), is_good
+
+
+async def _connect(host: Host, instance: Instance, release: Release, *, attempts: int) -> tuple[Probe, bool]:
+    """Connect to the container itself: its published port is held by conmon and always accepts."""
+    containers = await host.podman.containers(instance.name)
+    address = next((one.address for one in containers if one.name == instance.name), "")
+    is_good = bool(address) and await host.network.connects(address, release.port, timeout=1.0)
+    error = "" if is_good else f"nothing accepts connections on {address or 'the container'}:{release.port}"
+    return Probe(target=f"tcp://{address}:{release.port}", error=error, attempts=attempts), is_good
+
+
+async def _still_up(host: Host, instance: Instance) -> None:
+    (status,) = await host.systemd.show(instance.unit)
+    if status.active != "active" or status.restarts:
+        raise UnitFailedError(instance.unit, _ending(status.exit_code, status.exit_status, status.result))
+
+
+def _ending(code: str, status: int | None, result: str) -> str:
+    """How a process ended, in words."""
+    if result == "oom-kill":
+        return "it was killed for using more memory than it may (OOM)"
+    if code in {"killed", "dumped"}:
+        return f"it was ended by signal {status}"
+    if status is not None and (code == "exited" or status):
+        return f"it exited with status {status}"
+    return f"it did not stay up ({result})"
+
+
+def _probe(target: str, answer: Answer, *, attempts: int) -> Probe:
+    return Probe(
+        target=target,
+        status=answer.status,
+        body=answer.body[:_BODY],
+        latency_ms=round(answer.latency_ms, 1),
+        error=answer.error,
+        attempts=attempts,
+    )
+
+
+def _words(instance: Instance, release: Release, probe: Probe) -> str:
+    patience = release.healthcheck.timeout
+    if probe.status is not None:
+        return f"{instance.short} of v{instance.version} answered {probe.status} at {release.healthcheck.path or '/'} for {patience}"
+    return f"{instance.short} of v{instance.version} gave no answer on container port {release.port} for {patience} ({probe.error})"

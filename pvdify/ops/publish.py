@@ -1,0 +1,187 @@
+"""Publish a generation: the host as it is, and one app's change."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from pvdify.errors import HostError, PvdifyError
+from pvdify.model.manifest import AppRow, Manifest, Retained
+from pvdify.model.names import UnitName, instance_of
+from pvdify.ops.locking import held
+from pvdify.render.tree import Artefact, app_artefacts, host_artefacts
+
+if TYPE_CHECKING:
+    from pvdify.ops.host import Host
+    from pvdify.ops.running import Running
+
+Change = Callable[[Manifest], Awaitable[AppRow | None]]
+CONFIG = "haproxy/haproxy.cfg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What a publish did."""
+
+    manifest: Manifest
+    parent: Manifest
+    units: Mapping[UnitName, bytes]
+    is_new: bool
+
+    def row(self, app: str) -> AppRow:
+        """The row of *app* in the new generation."""
+        return self.manifest.apps[app]
+
+
+async def publish(
+    host: Host,
+    running: Running,
+    *,
+    app: str,
+    change: Change,
+    reason: str,
+    extra: Callable[[AppRow], tuple[Artefact, ...]] | None = None,
+    retained: Callable[[Manifest], tuple[Retained, ...]] | None = None,
+) -> Published:
+    """Put what *change* makes of the row of *app* in force, durably; None for a row removes the app.
+
+    Held: the host lock, for as long as it takes to read, render, validate and flip. Nothing is reloaded and nothing started.
+    A refusal by a validator leaves the generation in force as it was.
+    """
+    versions = await programs(host)
+    async with held(host.state.try_host_lock):
+        parent = host.state.current()
+        row = await change(parent)
+        apps = {name: one for name, one in parent.apps.items() if name != app}
+        if row is not None:
+            apps[app] = row
+        kept = retained(parent) if retained else parent.retained
+        if row == parent.apps.get(app) and extra is None and kept == parent.retained:
+            return Published(manifest=parent, parent=parent, units={}, is_new=False)
+        artefacts = _artefacts(host, row, apps, extra)
+        files = {one.path: one.text.encode() for one in artefacts}
+        changed = {path: text for path, text in files.items() if parent.files.get(path) != sha256(text).hexdigest()}
+        removed = frozenset(path for path in parent.files if _owner(path) == app and path not in files)
+        await _refuse_running(host, removed)
+        staged = await anyio.to_thread.run_sync(
+            lambda: host.state.stage(
+                parent=parent,
+                files=changed,
+                removed=removed,
+                apps=dict(sorted(apps.items())),
+                retained=kept,
+                actor=running.actor,
+                operation=running.id,
+                reason=reason,
+                at=host.now(),
+                programs=versions,
+                heal=lambda path: healed(host, parent, path),
+            )
+        )
+        try:
+            everything = tuple(staged.manifest.files) if versions != parent.programs else tuple(changed)
+            units = await validate(host, staged.path, everything)
+        except BaseException:
+            host.state.discard(staged)
+            raise
+        with anyio.CancelScope(shield=True):
+            manifest = await anyio.to_thread.run_sync(host.state.commit, staged)
+        running.generation = manifest.number
+        running.note(f"generation {manifest.number}", data={"generation": manifest.number})
+        new = {
+            unit: text
+            for unit, text in units.items()
+            if f"quadlet/{unit.removesuffix('.service')}.container" in changed
+        }
+        return Published(manifest=manifest, parent=parent, units=new, is_new=True)
+
+
+async def validate(host: Host, tree: Path, paths: tuple[str, ...]) -> Mapping[UnitName, bytes]:
+    """Let the real programs read the files *paths* of *tree*; answer the units that Quadlet makes of them."""
+    quadlets = tuple(sorted(Path(path).name for path in paths if path.startswith("quadlet/")))
+    others = {UnitName(Path(path).name): (tree / path).read_bytes() for path in paths if path.startswith("systemd/")}
+    units: dict[UnitName, bytes] = {}
+    failures: list[PvdifyError] = []
+
+    async def unit_files() -> None:
+        if quadlets:
+            units.update(await host.quadlet.generate(tree / "quadlet", quadlets))
+        if units or others:
+            await host.quadlet.verify({**units, **others})
+
+    async def config() -> None:
+        if CONFIG in paths:
+            await host.router.check(tree / CONFIG)
+
+    async def caught(check: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await check()
+        except PvdifyError as error:
+            failures.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(caught, unit_files)
+        tasks.start_soon(caught, config)
+    if failures:
+        raise failures[0]
+    return units
+
+
+async def programs(host: Host) -> dict[str, str]:
+    """The versions of the programs that read what is rendered; a change of one means that all of it is validated again."""
+    podman = await host.quadlet.version()
+    return {
+        "podman": ".".join(str(part) for part in podman),
+        "systemd": str(await host.systemd.version()),
+    }
+
+
+def healed(host: Host, manifest: Manifest, path: str) -> bytes | None:
+    """What the file *path* of *manifest* was, made again from its app's row and releases; None if it can't be."""
+    owner = _owner(path)
+    row = manifest.apps.get(owner) if owner else None
+    artefacts = _artefacts(host, row, manifest.apps, None)
+    return next((one.text.encode() for one in artefacts if one.path == path), None)
+
+
+def _artefacts(
+    host: Host,
+    row: AppRow | None,
+    apps: Mapping[str, AppRow],
+    extra: Callable[[AppRow], tuple[Artefact, ...]] | None,
+) -> tuple[Artefact, ...]:
+    own: tuple[Artefact, ...] = ()
+    if row is not None:
+        releases = {
+            version: host.state.release(row.name, version) for version in {one.release for one in row.instances}
+        }
+        own = app_artefacts(row, releases, host.place) + (extra(row) if extra else ())
+    return own + host_artefacts(apps, host.place)
+
+
+async def _refuse_running(host: Host, removed: frozenset[str]) -> None:
+    units = tuple(sorted(one.unit for path in removed if (one := instance_of(Path(path).stem)) is not None))
+    if not units:
+        return
+    for status in await host.systemd.show(*units):
+        if status.is_active:
+            raise HostError(
+                f"cannot drop {status.unit} from the generation: it is still {status.active}",
+                hint=f"stop it with `systemctl stop {status.unit}`",
+            )
+
+
+def _owner(path: str) -> str | None:
+    """The app that the artefact *path* belongs to; None for the host's own."""
+    stem = Path(path).stem
+    if path.startswith("quadlet/"):
+        instance = instance_of(stem)
+        return instance.app if instance else None
+    if path.startswith("systemd/pvdify-") and path.endswith(".target"):
+        return stem.removeprefix("pvdify-")
+    return None

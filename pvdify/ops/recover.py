@@ -1,0 +1,86 @@
+"""Finish, or undo, what a dead operation left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pvdify.errors import AppBusyError, PvdifyError
+from pvdify.model.event import EventKind, OperationRecord, Outcome
+from pvdify.ops.converge import converge
+from pvdify.ops.remove import remove
+from pvdify.ops.running import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pvdify.ops.host import Host
+
+SCALE = "ps.scale"
+
+
+async def recover(host: Host, running: Running, app: str) -> None:
+    """Recover *app*, whose lock the caller holds, from every operation that ended without an end; without one, nothing happens."""
+    for record in reversed(host.state.records(app, unfinished_only=True)):
+        if record.id == running.id:
+            continue
+        async with running.step("recover"):
+            await _finish(host, record)
+
+
+async def recover_all(host: Host, say: Callable[[str], None]) -> bool:
+    """Recover every app that a dead operation left in between; one that fails is told of and does not stop the others. Whether all went well."""
+    is_well = True
+    for app in sorted({record.app for record in host.state.records(unfinished_only=True)}):
+        try:
+            with host.state.app_lock(app, "recovery"):
+                for record in reversed(host.state.records(app, unfinished_only=True)):
+                    await _finish(host, record)
+                    say(f"{app}: {record.name} ({record.id}) recovered")
+        except AppBusyError:
+            continue
+        except PvdifyError as error:
+            is_well = False
+            say(f"{app}: {error.message}; {error.hint}")
+    return is_well
+
+
+def went_forward(host: Host, record: OperationRecord) -> bool:
+    """Whether what the dead operation wanted is in force."""
+    row = host.state.current().apps.get(record.app)
+    if record.name == "apps.destroy":
+        return row is None or record.has_switched
+    if record.name == "apps.create":
+        return row is not None
+    return row is not None and (record.has_switched or (record.release is not None and row.live == record.release))
+
+
+async def _finish(host: Host, record: OperationRecord) -> None:
+    forward = went_forward(host, record)
+    journal = host.state.journal_of(record.id)
+    running = Running(
+        id=record.id,
+        name=record.name,
+        app=record.app,
+        actor=record.actor,
+        journal=journal,
+        has_switched=forward,
+    )
+    if forward and not record.has_switched:
+        journal.write(EventKind.DONE, step="switch", text="found in force by recovery")
+    if record.name == "apps.destroy" and (forward or record.step == "remove"):
+        volumes = any(event.data.get("volumes") is True for event in record.events)
+        await remove(host, running, record.app, volumes=volumes)
+        forward = True
+    else:
+        await converge(host, running, record.app)
+    if record.name == SCALE:
+        keep_counts(host, record.app)
+    text = f"finished by recovery: v{record.release} is live" if forward else "undone by recovery"
+    running.end(Outcome.DONE if forward else Outcome.UNDONE, text)
+
+
+def keep_counts(host: Host, app: str) -> None:
+    """Write the formation in force into the slot, where the counts belong."""
+    row, slot = host.row(app), host.state.slot(app)
+    counts = {name: row.formation.get(name, process.count) for name, process in slot.processes.items()}
+    host.state.write_counts(app, counts)
