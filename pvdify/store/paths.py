@@ -1,0 +1,93 @@
+"""Where things are in the state directory and in the run-time directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The two directories of one host: *state* is kept, *run* is gone after a boot."""
+
+    state: Path = Path("/var/lib/pvdify")
+    run: Path = Path("/run/pvdify")
+
+    @property
+    def format(self) -> Path:
+        """The version of the layout."""
+        return self.state / "format"
+
+    @property
+    def current(self) -> Path:
+        """The link that names the generation in force."""
+        return self.state / "current"
+
+    @property
+    def generations(self) -> Path:
+        """Every generation that is kept."""
+        return self.state / "generations"
+
+    @property
+    def apps(self) -> Path:
+        """One directory per app."""
+        return self.state / "apps"
+
+    @property
+    def operations(self) -> Path:
+        """The journals."""
+        return self.state / "operations"
+
+    @property
+    def auth(self) -> Path:
+        """The logins for registries, as Podman keeps them."""
+        return self.state / "registry" / "auth.json"
+
+    @property
+    def reserve(self) -> Path:
+        """Room for a rollback on a full disk."""
+        return self.state / "reserve"
+
+    @property
+    def host_lock(self) -> Path:
+        """Held by whoever publishes."""
+        return self.state / "lock"
+
+    @property
+    def reload_lock(self) -> Path:
+        """Held by whoever makes systemd read its units again."""
+        return self.run / "reload.lock"
+
+    @property
+    def router_lock(self) -> Path:
+        """Held by whoever moves a front or reloads the router."""
+        return self.run / "router.lock"
+
+    @property
+    def loaded(self) -> Path:
+        """The number of the generation that systemd last read in this boot."""
+        return self.run / "loaded"
+
+    def app(self, app: str) -> Path:
+        """The directory of *app*."""
+        return self.apps / app
+
+    def slot(self, app: str) -> Path:
+        """What is declared of *app*."""
+        return self.apps / app / "slot.toml"
+
+    def releases(self, app: str) -> Path:
+        """The releases of *app*."""
+        return self.apps / app / "releases"
+
+    def app_lock(self, app: str) -> Path:
+        """Held by the operation that changes *app*."""
+        return self.apps / app / "lock"
+
+    def generation(self, number: int) -> Path:
+        """The tree of one generation.
+
+        >>> str(Settings().generation(123))
+        '/var/lib/pvdify/generations/000123'
+        """
+        return self.generations / f"{number:06}"
