@@ -235,7 +235,8 @@ class Bed:
             *(str(self._group / "operator/cgroup.procs"), *argv),
         ]
 
-    def wait_until(self, condition: Callable[[], bool], *, timeout: float = 10, what: str = "a condition") -> None:
+    @staticmethod
+    def wait_until(condition: Callable[[], bool], *, timeout: float = 10, what: str = "a condition") -> None:
         """Wait until *condition* holds, asking often."""
         end = time.monotonic() + timeout
         while not condition():

@@ -15,11 +15,8 @@ if [ "$2" != inside ]; then
 fi
 
 mount --make-rprivate /
+# Nothing may be mounted over parts of these two: a container in a user namespace could mount neither of its own.
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
-# Kernel settings are the whole machine's; those of the network are the namespace's own.
-mount --bind "$root/proc/sys" "$root/proc/sys"
-mount --bind "$root/proc/sys/net" "$root/proc/sys/net"
-mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
 mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$root/run"
