@@ -1,0 +1,77 @@
+"""`make demo`: the main job, watched by a person, on real systemd, Podman, HAProxy and a real registry, under real load."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tests.e2e.installed import installed
+from tests.e2e.load import Load
+from tests.e2e.operator import Operator
+
+if TYPE_CHECKING:
+    import subprocess
+
+
+def main() -> int:
+    """Play the demo; 0 if every promise held."""
+    _say("preparing a Debian 13 with pvdify installed (the first time takes a few minutes)")
+    with installed() as bed:
+        bed.boot()
+        operator = Operator(bed)
+        operator.push("v1")
+        operator.push("v2")
+        operator.push("v3", env={"APP_HEALTH": "bad"}, labels={"pvdify.health": "/health"})
+        front = operator.create("blog")
+        _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v1")
+        with Load(bed, fronts=(front,)) as load:
+            _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")
+            _say("v3 never becomes healthy; it must be refused, and v2 must go on serving")
+            refused = _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v3", check=False)
+            still = operator.curl(front)
+            _type(operator, "rollback", "blog")
+            back = operator.curl(front)
+            _type(operator, "ps:scale", "blog", "web=3")
+            _type(operator, "ps", "blog")
+            _type(operator, "releases", "blog")
+        result = load.result
+        deploy_ms = operator.answer("deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")["serving_ms"]
+        rollback_ms = operator.answer("rollback", "blog")["serving_ms"]
+        image = str(operator.answer("releases:info", "blog", "v1")["image"])
+        floor_ms = operator.floor_ms(image)
+        _say("uninstalling pvdify, then rebooting: the app must come back by itself")
+        bed.run("make", "-C", "/opt/pvdify-source", "uninstall", timeout=120)
+        bed.reboot()
+        seconds = operator.wait_for(front, "release=v1")
+        _say(f"blog answers {seconds:.1f} s after the boot: {operator.curl(front).strip()}")
+        checks = {
+            "v3 was refused": refused.returncode != 0,
+            "v2 went on serving": "release=v2" in still,
+            "the rollback led to v1": "release=v1" in back,
+            "no request failed": result.failed == 0,
+        }
+        for promise, holds in checks.items():
+            _say(f"{'ok  ' if holds else 'FAIL'} {promise}")
+        print(
+            f"demo: requests={result.requests} failed={result.failed} deploy_ms={deploy_ms:.0f} "
+            f"floor_ms={floor_ms:.0f} rollback_ms={rollback_ms:.0f} reboot=ok"
+        )
+        return 0 if all(checks.values()) else 1
+
+
+def _type(operator: Operator, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    print(f"\n$ pvdify {' '.join(argv)}", flush=True)
+    began = time.monotonic()
+    done = operator.pvdify(*argv, check=check)
+    print(done.stdout + done.stderr, end="")
+    print(f"  ({time.monotonic() - began:.2f} s, exit status {done.returncode})", flush=True)
+    return done
+
+
+def _say(text: str) -> None:
+    print(f"-- {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
