@@ -281,3 +281,15 @@ def test_a_state_on_a_file_system_that_is_mounted_late_is_loaded_at_boot(host: B
 def test_a_boot_unit_does_nothing_where_the_generation_is_loaded(host: Bed) -> None:
     assert "active" == property_of(host, "pvdify.target", "ActiveState")
     assert "no" == property_of(host, "pvdify-boot.service", "ConditionResult")
+
+
+def test_a_wheel_that_somebody_changed_is_refused(bare: Bed) -> None:
+    bare.run("cp", "-r", "/opt/wheelhouse", "/tmp/spoiled")
+    (wheel,) = bare.path("/tmp/spoiled").glob("msgspec-*.whl")
+    wheel.write_bytes(wheel.read_bytes() + b"\n")
+
+    refused = bare.run(HOST, "install", env={"WHEELS": "/tmp/spoiled"}, check=False, timeout=300)
+
+    assert 1 == refused.returncode
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
+    assert not bare.path("/usr/bin/pvdify").exists()
