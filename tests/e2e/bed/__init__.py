@@ -36,6 +36,9 @@ network of its own, with loopback and nothing else; in it are
 file system, the rest is an overlay. There are cgroup controllers only where the machine has them
 in version 2 of control groups.
 
+The kernel is the machine's: its boot id stays the same when a bed boots again (so ``journalctl -b``
+shows all boots of a bed), and of its settings only those of the network are the bed's own.
+
 A bed ends with the process that made it, SIGKILL included. The cache is ``PVDIFY_BED_CACHE``, else
 ``~/.cache/pvdify``.
 """
