@@ -15,9 +15,7 @@ CODE = ("pvdify", "tests", "bench")
 
 def lint(*argv: str) -> None:
     """Fail with all that a linter has to say."""
-    ended = subprocess.run(
-        [str(BIN / argv[0]), *argv[1:]], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run([str(BIN / argv[0]), *argv[1:]], cwd=PROJECT, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         pytest.fail(ended.stdout + ended.stderr, pytrace=False)
 

@@ -70,9 +70,7 @@ def test_a_wheel_from_the_source_distribution_is_the_wheel(dist: Path, tmp_path:
 def test_an_unpacked_source_distribution_can_install(dist: Path) -> None:
     (source,) = dist.glob("*.tar.gz")
     with tarfile.open(source) as archive:
-        modes = {
-            name.partition("/")[2]: archive.getmember(name).mode for name in archive.getnames()
-        }
+        modes = {name.partition("/")[2]: archive.getmember(name).mode for name in archive.getnames()}
 
     assert {"Makefile", "LICENSE", "requirements.lock", "install/host.lock"} <= set(modes)
     assert modes["install/host"] & stat.S_IXUSR
@@ -101,10 +99,7 @@ def locked(name: str) -> dict[str, tuple[str, frozenset[str]]]:
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_has_hashes_and_no_address(name: str) -> None:
     assert all(hashes for _, hashes in locked(name).values())
-    assert (
-        re.findall(r"://|@ |--(?:extra-)?index-url|--find-links", (PROJECT / name).read_text())
-        == []
-    )
+    assert re.findall(r"://|@ |--(?:extra-)?index-url|--find-links", (PROJECT / name).read_text()) == []
 
 
 @pytest.mark.parametrize("name", LOCKS[1:])

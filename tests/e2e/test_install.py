@@ -1,14 +1,14 @@
 """`make install`, `make uninstall` and `make purge`, on a whole machine."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.bed import Bed
+from tests.e2e.installed import CHECKOUT, check_out, installed, make
 
-CHECKOUT = "/usr/src/pvdify"
 HOST = f"{CHECKOUT}/install/host"
 ROUTER = "pvdify-router.service"
 # What is left of pvdify when its programs are gone.
@@ -24,22 +24,18 @@ STAYING = {
 
 
 @pytest.fixture(scope="module")
-def bare(checkout: Callable[[Bed], None]) -> Iterator[Bed]:
+def bare() -> Iterator[Bed]:
     """A booted bed with the project's files, nothing of it installed."""
     with Bed.create() as bed:
-        checkout(bed.boot())
+        check_out(bed.boot())
         yield bed
 
 
 @pytest.fixture
-def host(installed: Callable[[], Bed]) -> Iterator[Bed]:
+def host() -> Iterator[Bed]:
     """A booted bed of the test's own, with pvdify installed."""
     with installed() as bed:
         yield bed.boot()
-
-
-def make(bed: Bed, *words: str) -> str:
-    return bed.run("make", "-C", CHECKOUT, *words, timeout=300).stdout
 
 
 def files(bed: Bed) -> set[str]:
@@ -53,9 +49,7 @@ def files(bed: Bed) -> set[str]:
 
 
 def of_pvdify(bed: Bed) -> set[str]:
-    return {
-        path for path in files(bed) if "pvdify" in path and not path.startswith(("/usr/src/", "/var/lib/", "/run/"))
-    }
+    return {path for path in files(bed) if "pvdify" in path and not path.startswith((CHECKOUT, "/var/lib/", "/run/"))}
 
 
 def property_of(bed: Bed, unit: str, name: str) -> str:
@@ -154,7 +148,7 @@ def test_the_image_store_answers_on_its_socket(host: Bed) -> None:
 def test_installing_again_reloads_the_router_and_does_not_restart_it(host: Bed) -> None:
     process = property_of(host, ROUTER, "MainPID")
 
-    make(host, "install", "WHEELS=/opt/wheelhouse")
+    make(host, "install")
 
     assert process == property_of(host, ROUTER, "MainPID")
     assert "success" == property_of(host, ROUTER, "ReloadResult")
@@ -165,7 +159,7 @@ def test_an_upgrade_is_one_rename_and_keeps_the_version_before(host: Bed) -> Non
     version.write_text(version.read_text().replace("0.1.0", "0.1.1"))
     process = property_of(host, ROUTER, "MainPID")
 
-    make(host, "install", "WHEELS=/opt/wheelhouse")
+    make(host, "install")
 
     assert "0.1.1" == host.run("pvdify", "--version").stdout.split()[-1]
     assert {"0.1.0", "0.1.1"} == {
@@ -175,9 +169,9 @@ def test_an_upgrade_is_one_rename_and_keeps_the_version_before(host: Bed) -> Non
     assert process == property_of(host, ROUTER, "MainPID")
 
 
-def test_a_killed_install_is_finished_by_the_next(checkout: Callable[[Bed], None]) -> None:
+def test_a_killed_install_is_finished_by_the_next() -> None:
     with Bed.create() as bed:
-        checkout(bed.boot())
+        check_out(bed.boot())
         running = bed.spawn(HOST, "install", env={"WHEELS": "/opt/wheelhouse"})
         bed.wait_until(lambda: any(bed.path("/usr/lib/pvdify").glob("*/lib/python3*/site-packages/anyio")), timeout=60)
         bed.run("pkill", "-KILL", "-f", HOST)
@@ -185,7 +179,7 @@ def test_a_killed_install_is_finished_by_the_next(checkout: Callable[[Bed], None
         assert 0 != running.returncode
         assert not bed.path("/usr/bin/pvdify").exists()
 
-        make(bed, "install", "WHEELS=/opt/wheelhouse")
+        make(bed, "install")
 
         assert "0.1.0" == bed.run("pvdify", "--version").stdout.split()[-1]
         assert () == bed.failed_units
@@ -224,7 +218,7 @@ def test_uninstall_leaves_what_apps_need_and_nothing_else(host: Bed) -> None:
     host.reboot()
     assert () == host.failed_units
     assert "active" == property_of(host, ROUTER, "ActiveState")
-    make(host, "install", "WHEELS=/opt/wheelhouse")
+    make(host, "install")
     assert "0.1.0" == host.run("pvdify", "--version").stdout.split()[-1]
 
 
@@ -245,7 +239,7 @@ def test_uninstall_waits_for_no_operation_but_refuses(host: Bed) -> None:
 
 def test_purge_asks_and_leaves_nothing(bare: Bed) -> None:
     before = files(bare)
-    make(bare, "install", "WHEELS=/opt/wheelhouse")
+    make(bare, "install")
     bare.run("curl", "--silent", "--unix-socket", "/run/pvdify/podman.sock", "http://store/v5.0.0/libpod/info")
 
     refused = bare.run(HOST, "purge", input="yes\n", check=False)
