@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pvdify.errors import SpecError
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -69,20 +71,22 @@ class Settings:
         return self.run / "loaded"
 
     def app(self, app: str) -> Path:
-        """The directory of *app*."""
+        """The directory of *app*; a name that would lead elsewhere is refused."""
+        if "/" in app or app in {"", ".", ".."}:
+            raise SpecError(f"cannot read {app!r} as the name of an app", pointer="/app")
         return self.apps / app
 
     def slot(self, app: str) -> Path:
         """What is declared of *app*."""
-        return self.apps / app / "slot.toml"
+        return self.app(app) / "slot.toml"
 
     def releases(self, app: str) -> Path:
         """The releases of *app*."""
-        return self.apps / app / "releases"
+        return self.app(app) / "releases"
 
     def app_lock(self, app: str) -> Path:
         """Held by the operation that changes *app*."""
-        return self.apps / app / "lock"
+        return self.app(app) / "lock"
 
     def generation(self, number: int) -> Path:
         """The tree of one generation.

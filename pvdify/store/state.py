@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pvdify.model.manifest import Manifest
 from pvdify.store.generations import Generations, Staged
-from pvdify.store.journal import Journal, Journals
+from pvdify.store.journals import Journals
 from pvdify.store.layout import Layout
 from pvdify.store.locks import Lock, Locks
 from pvdify.store.registry import Logins
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pvdify.model.event import Accepted, Event, OperationRecord
-    from pvdify.model.manifest import AppRow, Manifest, Retained, SlotStamp
+    from pvdify.model.manifest import AppRow, Retained, SlotStamp
     from pvdify.model.release import Release
     from pvdify.model.slot import Slot
+    from pvdify.store.journal import Journal
     from pvdify.store.paths import Settings
 
 
@@ -164,14 +166,22 @@ class State:
         All other files are hard-linked from the parent after their hash was checked. For one that is spoiled or missing *heal* is
         asked: bytes that fit the hash make a new file, anything else raises `CorruptGenerationError` naming it.
         """
-        return self._generations.stage(
-            parent=parent,
-            files=files,
-            removed=removed,
-            heal=heal,
-            about={"created_at": at, "actor": actor, "operation": operation, "reason": reason},
-            rows=(dict(apps), retained, dict(programs)),
-        )
+
+        def manifest(number: int, hashes: dict[str, str]) -> Manifest:
+            return Manifest(
+                number=number,
+                parent=parent.number or None,
+                created_at=at,
+                actor=actor,
+                operation=operation,
+                reason=reason,
+                files=hashes,
+                apps=dict(apps),
+                retained=retained,
+                programs=dict(programs),
+            )
+
+        return self._generations.stage(parent=parent, files=files, removed=removed, heal=heal, manifest=manifest)
 
     def commit(self, staged: Staged) -> Manifest:
         """Put *staged* in force; once this returns, no power cut takes it back. If it raises, the parent is in force."""
@@ -191,11 +201,11 @@ class State:
 
     def loaded(self) -> int | None:
         """The generation that systemd read last in this boot, if any."""
-        return self._generations.loaded()
+        return self._layout.loaded()
 
     def note_loaded(self, number: int) -> None:
         """Note that systemd has read generation *number*."""
-        self._generations.note_loaded(number)
+        self._layout.note_loaded(number)
 
     # journals
 
@@ -209,13 +219,16 @@ class State:
 
     def journal_of(self, id_: str) -> Journal:
         """Go on with a dead operation's journal; `AppBusyError` if the operation lives, `NotFoundError` if there is none."""
+        self._generations.settle()  # what recovery finds in force must stay so
         return self._journals.resume(id_)
 
     def record(self, id_: str) -> OperationRecord | None:
         """One operation; None for an id that nothing was ever written under (or that is no id)."""
         return self._journals.record(id_)
 
-    def records(self, app: str | None = None, *, unfinished_only: bool = False, limit: int | None = None) -> tuple[OperationRecord, ...]:
+    def records(
+        self, app: str | None = None, *, unfinished_only: bool = False, limit: int | None = None
+    ) -> tuple[OperationRecord, ...]:
         """Operations, newest first: of *app*, of the host as a whole (`""`), or all (None)."""
         return self._journals.records(app, unfinished_only=unfinished_only, limit=limit)
 
@@ -239,7 +252,7 @@ class State:
 
     def is_locked(self, app: str) -> bool:
         """Whether an operation holds the lock of *app*."""
-        return self._locks.is_held(self.settings.app_lock(app))
+        return bool(app) and self._locks.is_held(self.settings.app_lock(app))
 
     def try_host_lock(self) -> Lock | None:
         """The host lock: to read `current`, allocate, render, validate and publish; None if somebody has it."""
