@@ -33,8 +33,8 @@ network of its own, with loopback and nothing else; in it are
 - ``sops``, if the machine has it or a Go to build it with.
 
 ``/var/lib/pvdify``, ``/var/lib/containers`` and ``/var/lib/registry`` lie on the machine's own
-file system, the rest is an overlay. There are cgroup controllers only where the machine has them
-in version 2 of control groups.
+file system, the rest is an overlay. No cgroup controllers are there, whatever the machine has: limits
+are proven elsewhere.
 
 The kernel is the machine's: its boot id stays the same when a bed boots again (so ``journalctl -b``
 shows all boots of a bed), and of its settings only those of the network are the bed's own.

@@ -88,7 +88,10 @@ class Bed:
         bed = cls(directory, holder=holder, enter=base.enter)
         if holder.stdout is None or holder.stdout.readline() != "ready\n":
             bed.destroy()
-            raise BedError(f"cannot mount the bed {directory}: the reason stands above")
+            raise BedError(
+                f"cannot mount the bed {directory}: the reason stands above; where the cache lies on an overlay itself, "
+                "set PVDIFY_BED_CACHE to a directory on a real file system"
+            )
         return bed
 
     def __enter__(self) -> Self:
@@ -286,7 +289,7 @@ class Bed:
 
     @property
     def _group(self) -> Path:
-        return Path(f"/proc/{self._holder.pid}/root{self.directory}/cgroup/pvdify-{self.directory.name}/bed")
+        return Path(f"/proc/{self._holder.pid}/root{self.directory}/group")
 
     def _lay_out_control_groups(self) -> None:
         """Begin with none but the one of our commands, which are in no unit of systemd's."""

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-_KEPT_PER_KIND = 3
+# A root is 1 GB; of the others there may be several in use by turns.
+_KEPT_ROOTS = 2
+_KEPT = 6
 
 
 def folder() -> Path:
@@ -103,8 +105,9 @@ def _build(path: Path, lock: int, build: Callable[[Path, int], None]) -> None:
 
 def remove_old(kind: str) -> None:
     """Remove the layers of *kind* that nobody uses, but for the few that were used last."""
+    kept = _KEPT_ROOTS if kind == "bed" else _KEPT
     found = [path for path in folder().glob(f"{kind}-*") if path.is_dir()]
-    for path in _oldest_first(path for path in found if path.suffix != ".partial")[:-_KEPT_PER_KIND]:
+    for path in _oldest_first(path for path in found if path.suffix != ".partial")[:-kept]:
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,9 +7,8 @@ trap '' HUP INT TERM
 set -e
 bed=$1
 lower=$2
-group=$bed/cgroup/pvdify-${bed##*/}
 
-mkdir -p "$bed/upper" "$bed/work" "$bed/root" "$bed/cgroup"
+mkdir -p "$bed/upper" "$bed/work" "$bed/root" "$bed/cgroup" "$bed/group"
 mount -t overlay -o "lowerdir=$lower,upperdir=$bed/upper,workdir=$bed/work,index=off,metacopy=off,redirect_dir=off,xino=off" \
   overlay "$bed/root"
 # Podman's own overlays need an upper directory that is not on one, and durability is that of a real file system.
@@ -19,7 +18,9 @@ for real in pvdify containers registry; do
 done
 # A mount of our own is there whatever the host has at /sys/fs/cgroup: version 1, version 2 or both.
 mount -t cgroup2 cgroup2 "$bed/cgroup"
-mkdir "$group" "$group/bed"
+group=$(mktemp -d "$bed/cgroup/pvdify-XXXXXXXX")
+mkdir "$group/bed"
+mount --bind "$group/bed" "$bed/group"
 echo ready
 
 last=
@@ -31,6 +32,7 @@ while grep -q 'populated 1' "$group/cgroup.events"; do
     find "$group" -name cgroup.procs -exec sh -c 'kill -9 $(cat "$@")' sh {} +
   sleep 0.01
 done
+umount "$bed/group"
 find "$group" -depth -type d -exec rmdir {} +
 umount -R "$bed/cgroup" "$bed/root"
 [ "$last" = keep ] || rm -rf "$bed"

@@ -10,7 +10,7 @@ root=$bed/root
 if [ "$2" != inside ]; then
   read -r pid rest </proc/self/stat
   echo "$pid" >"$2"
-  echo 0 >"$bed/cgroup/pvdify-${bed##*/}/bed/cgroup.procs"
+  echo 0 >"$bed/group/cgroup.procs"
   exec unshare --cgroup -- "$0" "$bed" inside
 fi
 
