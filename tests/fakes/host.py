@@ -1,0 +1,50 @@
+"""All roles of one host in memory, wired to each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pvdify.ports import Ports
+from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
+from tests.fakes.network import FakeNetwork
+from tests.fakes.podman import FakePodman
+from tests.fakes.router import FakeRouter
+from tests.fakes.systemd import FakeQuadlet, FakeSystemd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class FakeHost:
+    """All roles of one host, wired to each other and to the tree at *current* (a generation's files, or a link to them)."""
+
+    def __init__(self, current: Path | None = None) -> None:
+        self.systemd = FakeSystemd(current=current)
+        self.quadlet = FakeQuadlet()
+        self.router = FakeRouter(current=current)
+        self.podman = FakePodman(systemd=self.systemd)
+        self.network = FakeNetwork(systemd=self.systemd, router=self.router)
+        self.logs = FakeLogs()
+        self.console = FakeConsole()
+        self.clock = FakeClock()
+
+    @property
+    def ports(self) -> Ports:
+        """The roles, as the ops get them."""
+        return Ports(
+            systemd=self.systemd,
+            quadlet=self.quadlet,
+            router=self.router,
+            podman=self.podman,
+            network=self.network,
+            logs=self.logs,
+            console=self.console,
+            clock=self.clock,
+        )
+
+    def boot(self) -> None:
+        """Cut the power and boot again: what is on the disk stays."""
+        self.systemd.boot()
+        self.router.boot()
+        self.podman.stray.clear()
+        self.clock.boot = self.clock.boot[:-1] + format((int(self.clock.boot[-1], 16) + 1) % 16, "x")
