@@ -42,7 +42,7 @@ class RouterRow(_Row):
     path: str = "/"
     status: str = "200-499"
     interval: str = "2s"
-    is_checked: bool = True
+    is_checked: bool = False
     holds: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -17,6 +17,7 @@ from pvdify.ops.running import Running
 if TYPE_CHECKING:
     from pvdify.ops.host import Host
 
+CREATE: Final = "apps.create"
 Run = Callable[["Host", Running], Awaitable[Changed]]
 
 
@@ -24,8 +25,10 @@ Run = Callable[["Host", Running], Awaitable[Changed]]
 def accepted(host: Host, name: str, *, app: str, actor: str) -> Iterator[Running]:
     """Take the lock of *app* (none where an operation concerns no single app), and journal that *name* is accepted.
 
-    Raise `AppBusyError` naming the holder; then nothing was written. The lock is held until the block ends.
+    Raise `AppBusyError` naming the holder, or `AppNotFoundError`; then nothing was written. The lock is held until the block ends.
     """
+    if app and name != CREATE:
+        host.row(app)
     id_ = host.state.new_operation_id(host.clock.now())
     if not app:
         yield _journaled(host, id_, name, app=app, actor=actor)

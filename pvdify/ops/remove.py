@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from pvdify.model.manifest import AppRow, Manifest, Retained
-from pvdify.model.names import target_unit
+from pvdify.model.names import slice_unit, target_unit
 from pvdify.ops.converge import converge
 from pvdify.ops.publish import publish
 from pvdify.ops.reload import load, reload_router
@@ -37,7 +37,7 @@ async def remove(host: Host, running: Running, app: str, *, volumes: bool) -> tu
 
         await publish(host, running, app=app, change=nothing, reason=f"{app}: destroy", retained=retained)
         await reload_router(host)
-        await host.systemd.stop(target_unit(app))
+        await host.systemd.stop(target_unit(app), slice_unit(app))
         await load(host, at_least=host.state.current().number)
         if volumes:
             for name in names:

@@ -30,6 +30,7 @@ class Running:
     journal: Journal
     began: float = field(default_factory=monotonic)
     step_name: str = "accept"
+    failed_step: str = ""
     has_switched: bool = False
     release: int | None = None
     generation: int | None = None
@@ -40,7 +41,11 @@ class Running:
         self.step_name = name
         self.journal.write(EventKind.BEGIN, step=name)
         began = monotonic()
-        yield
+        try:
+            yield
+        except BaseException:
+            self.failed_step = self.failed_step or name
+            raise
         self.journal.write(EventKind.DONE, step=name, ms=round((monotonic() - began) * 1000, 1))
         await anyio.lowlevel.checkpoint()
 
@@ -78,5 +83,5 @@ class Running:
         if isinstance(failure, Failure):
             return failure
         if isinstance(error, PvdifyError):
-            return Failure(phase=self.step_name, message=error.message, code=error.code, hint=error.hint)
-        return Failure(phase=self.step_name, message=f"{type(error).__name__}: {error}", code="bug")
+            return Failure(phase=self.failed_step or self.step_name, message=error.message, code=error.code, hint=error.hint)
+        return Failure(phase=self.failed_step or self.step_name, message=f"{type(error).__name__}: {error}", code="bug")

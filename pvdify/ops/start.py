@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = 90.0
 """Seconds that Podman may take to start a container; `TimeoutStartSec=` of the units."""
 
 
