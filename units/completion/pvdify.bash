@@ -1,25 +1,20 @@
-# Completion of `pvdify` in bash. Command names have colons, at which bash breaks words: they are put together first.
+# Completion of `pvdify` in bash. Command names have colons, at which bash breaks words (COMP_WORDBREAKS):
+# the line is split here at blanks alone, and what bash has already of a word is taken off the answers.
 _pvdify() {
-  local cur words cword line
-  if declare -F _comp_get_words >/dev/null; then
-    _comp_get_words -n : cur words cword
-  elif declare -F _get_comp_words_by_ref >/dev/null; then
-    _get_comp_words_by_ref -n : cur words cword
-  else
-    cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
-  fi
+  local line=${COMP_LINE:0:COMP_POINT} words cur kind answer
+  read -ra words <<<"$line"
+  [[ $line == *[[:blank:]] ]] && words+=("")
+  cur=${words[-1]}
   COMPREPLY=()
-  while IFS=, read -r kind line; do
+  while IFS=, read -r kind answer; do
     case $kind in
       dir) compopt -o dirnames ;;
       file) compopt -o default ;;
-      plain) COMPREPLY+=("$line") ;;
+      plain)
+        [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]] && answer=${answer#"${cur%"${cur##*:}"}"}
+        COMPREPLY+=("$answer")
+        ;;
     esac
-  done < <(COMP_WORDS="${words[*]}" COMP_CWORD=$cword _PVDIFY_COMPLETE=bash_complete "$1" 2>/dev/null)
-  if declare -F _comp_ltrim_colon_completions >/dev/null; then
-    _comp_ltrim_colon_completions "$cur"
-  elif declare -F __ltrim_colon_completions >/dev/null; then
-    __ltrim_colon_completions "$cur"
-  fi
+  done < <(COMP_WORDS="${words[*]}" COMP_CWORD=$((${#words[@]} - 1)) _PVDIFY_COMPLETE=bash_complete "$1" 2>/dev/null)
 }
 complete -o nosort -F _pvdify pvdify

@@ -1,0 +1,45 @@
+"""Completion as bash asks for it: colons in command names and all."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "units/completion/pvdify.bash"
+ASK = """
+source "$1"
+COMP_LINE=$2 COMP_POINT=${#2}
+_pvdify pvdify
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def completed(line: str, *, breaks: str) -> set[str]:
+    """Return what bash offers for the last word of *line*."""
+    said = subprocess.run(
+        ["bash", "-c", ASK, "bash", str(SCRIPT), line],
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COMP_WORDBREAKS": breaks},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stderr == ""
+    return set(said.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "breaks", "offered"),
+    [
+        ("pvdify apps:cr", " \t:=", {"create"}),
+        ("pvdify apps:cr", " \t", {"apps:create"}),
+        ("pvdify rollb", " \t:=", {"rollback"}),
+    ],
+)
+def test_a_command_is_completed(line: str, breaks: str, offered: set[str]) -> None:
+    assert offered == completed(line, breaks=breaks)
+
+
+def test_an_empty_word_offers_every_command() -> None:
+    assert {"apps", "apps:create", "deploy", "rollback", "ps:scale"} <= completed("pvdify ", breaks=" \t:=")
