@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
 _BARE: Final = re.compile(closed(r"[A-Za-z0-9_./][A-Za-z0-9_./:@,+=-]*"))
 _BARE_WORD: Final = re.compile(closed(r"[A-Za-z0-9_./:@,+=-]+"))
-_IMPOSSIBLE: Final = re.compile("[\x00\ud800-\udfff]")
+_NONCHARACTERS: Final = "\ufdd0-\ufdef" + "".join(
+    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
+)
+# systemd reads no lines with noncharacters, and Quadlet writes U+0080 as a byte
+_IMPOSSIBLE: Final = re.compile(f"[\x00\x80\ud800-\udfff{_NONCHARACTERS}]")
+_LONGEST: Final = 128 * 1024 - 1
+
+CARRIED: Final = {"": "PVDIFY_EMPTY", ";": "PVDIFY_SEMICOLON"}
+"""Words that get lost between Quadlet and systemd, quoted or not, and the variables that carry them.
+
+Quadlet ends a line at an empty word. It takes the quotes off a lone `;`, and what follows is a second command for systemd.
+"""
 _IN_UNIT: Final = str.maketrans({"\\": r"\\", '"': r"\"", "%": "%%", "$": "$$", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 
 
@@ -47,10 +58,14 @@ def unit_word(value: object) -> Quoted:
     "say \"100%%\"\nfor $$5"
     """
     text = _plain(value)
-    if _BARE_WORD.search(text):
+    if len(text) < _LONGEST and _BARE_WORD.search(text):
         return Quoted(text)
     if _IMPOSSIBLE.search(text):
-        raise RenderError(f"cannot write {text[:80]!r}: no process can be given a NUL or a surrogate")
+        raise RenderError(f"cannot write {text[:80]!r}: it has a character that neither Quadlet nor systemd can carry")
+    if len(text) > _LONGEST // 4 and len(text.encode()) > _LONGEST:
+        raise RenderError(
+            f"cannot write {text[:80]!r}…: Linux gives a process nothing longer than 128 KiB in one piece"
+        )
     escaped = text.translate(_IN_UNIT)
     if not escaped.isprintable():
         escaped = "".join(char if char.isprintable() else _invisible(char) for char in escaped)
@@ -65,13 +80,13 @@ def _invisible(char: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
-def unit_words(values: Iterable[object]) -> Quoted:
-    """Write *values* as words of one line, see `unit_word`.
+def unit_words(values: Iterable[str]) -> Quoted:
+    """Write *values* as words of one line, see `unit_word`, with variables for what is in `CARRIED`.
 
-    >>> print(unit_words(("npm", "run", "my worker", "")))
-    npm run "my worker" ""
+    >>> print(unit_words(("find", "my files", ";")))
+    find "my files" ${PVDIFY_SEMICOLON}
     """
-    return Quoted(" ".join(unit_word(value) for value in values))
+    return Quoted(" ".join(f"${{{CARRIED[value]}}}" if value in CARRIED else unit_word(value) for value in values))
 
 
 def unit_text(value: object) -> Quoted:

@@ -20,6 +20,7 @@ from pvdify.model.names import (
 from pvdify.model.quantity import seconds
 from pvdify.model.release import Release, ReleaseProcess
 from pvdify.render.environment import rendered
+from pvdify.render.quoting import CARRIED
 from pvdify.render.views import (
     AppTargetView,
     ContainerView,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 START_SECONDS: Final = 90
 KILL_AFTER: Final = 5
+LARGEST: Final = 1_000_000
+"""systemd reads lines of up to 1 MiB, and everything of a container ends up in one line."""
 ROUTER: Final = "haproxy/haproxy.cfg"
 HOST_TARGET: Final = "systemd/pvdify.target"
 
@@ -144,6 +147,18 @@ def environment_of(release: Release, instance: Instance) -> dict[str, str]:
     return dict(sorted((release.env | own).items()))
 
 
+def environment_words(variables: Mapping[str, str]) -> tuple[str, ...]:
+    r"""Write *variables* as `--env` of Podman takes them.
+
+    Podman keeps what `--env` says as CSV for a while and reads it back, in which CR LF turns into LF: it is given a CR
+    more to lose.
+
+    >>> environment_words({"LINES": "one\r\ntwo\n"})
+    ('LINES=one\r\r\ntwo\n',)
+    """
+    return tuple(f"{name}={value}".replace("\r\n", "\r\r\n") for name, value in variables.items())
+
+
 def volume_words(app: str, volumes: tuple[Volume, ...]) -> tuple[str, ...]:
     """Write *volumes* of *app* as Podman takes them: `pvdify-blog-data:/data:ro`."""
     return tuple(
@@ -182,8 +197,9 @@ def _container(
         slice=slice_unit(release.app),
         image=_pinned(release),
         publish=publish,
-        environment=tuple(f"{k}={v}" for k, v in environment_of(release, instance).items()),
+        environment=environment_words(environment_of(release, instance)),
         command=process.command,
+        carriers=tuple(f"{name}={value}" for value, name in CARRIED.items() if value in process.command),
         first_id=first_id,
         capabilities=release.capabilities,
         volumes=volume_words(release.app, process.volumes),
@@ -215,7 +231,10 @@ def _name(release: Release) -> str:
 
 
 def _container_artefact(instance: Instance, view: ContainerView) -> Artefact:
-    return Artefact(instance.quadlet, rendered("quadlet/instance.container.j2", view))
+    text = rendered("quadlet/instance.container.j2", view)
+    if len(text.encode()) > LARGEST:
+        raise RenderError(f"cannot render {instance.name}: its command and variables are more than systemd reads, 1 MB")
+    return Artefact(instance.quadlet, text)
 
 
 def _front(row: AppRow) -> FrontView:

@@ -19,6 +19,7 @@ class ContainerView:
     publish: str
     environment: tuple[str, ...]
     command: tuple[str, ...]
+    carriers: tuple[str, ...]
     first_id: int
     capabilities: tuple[str, ...] | None
     volumes: tuple[str, ...]
