@@ -100,10 +100,11 @@ def push(bed: Bed, reference: str, built: Image | None = None, **options: Unpack
 
 
 @functools.cache
-def app(architecture: str) -> bytes:
-    """Return the sample app's program."""
+def app(architecture: str = "") -> bytes:
+    """Return the sample app's program, for *architecture* in its header only."""
     program = bytearray(layers.program(layers.base().root, _HERE / "app").read_bytes())
-    program[18:20] = _MACHINES[architecture].to_bytes(2, "little")
+    if architecture:
+        program[18:20] = _MACHINES[architecture].to_bytes(2, "little")
     return bytes(program)
 
 

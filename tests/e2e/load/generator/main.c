@@ -9,9 +9,9 @@
  * announce with "Connection: close" is a failure, also between two requests. A websocket that is closed is no
  * failed request; it is counted as a drop, and another one is opened.
  *
- * Prints "ready" when the first request has ended, and one line of JSON at the end: after --seconds (60) or
- * --requests (1000000), at SIGTERM or SIGINT, or when a standard input that was a pipe is closed. SIGUSR1: one
- * line with what is known so far.
+ * Prints "ready" when the first request or echo was answered or failed, and one line of JSON at the end: after
+ * --seconds (60) or --requests (1000000), at SIGTERM or SIGINT, or when a standard input that was a pipe is closed.
+ * SIGUSR1: one line with what is known so far.
  */
 #include "worker.h"
 
@@ -168,7 +168,7 @@ static void run(const struct wanted *wanted, int signal)
     uint64_t wake = act(now);
     if (wake == 0 || (is_stopping && now > end + LAST_US))
       return;
-    if (!is_ready && report_requests() > 0) {
+    if (!is_ready && report_has_begun()) {
       is_ready = true;
       printf("ready\n");
       fflush(stdout);

@@ -171,6 +171,11 @@ uint64_t report_requests(void)
   return sum - echoes;
 }
 
+bool report_has_begun(void)
+{
+  return report_requests() + echoes > 0;
+}
+
 /* Names and reasons are ours or a server's header: quote what JSON would stumble over. */
 static void print_text(const char *name, const char *text)
 {

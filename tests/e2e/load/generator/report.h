@@ -21,7 +21,8 @@ void report_websocket_opened(void);
 void report_websocket_echo(uint64_t took_us);
 void report_websocket_dropped(const char *front, const char *reason, uint64_t lived_us, bool is_our_doing);
 
-uint64_t report_requests(void);
+uint64_t report_requests(void);  /* answered or failed */
+bool report_has_begun(void);       /* a request or an echo was */
 void report_print(bool is_final);
 
 #endif
