@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from pvdify.errors import SpecError
 from pvdify.model.names import WEB, AppName, ProcessName
-from pvdify.model.patterns import closed
+from pvdify.model.patterns import UNWRITABLE, closed
 from pvdify.model.quantity import Cpu, Duration, Size
 
 ImageText = Annotated[str, Meta(max_length=512, description="registry/path:tag or registry/path@sha256:…")]
@@ -145,8 +145,15 @@ class Slot(_Spec):
                 raise ValueError("two volumes have one path")
             if any(".." in path.split("/") for path in paths):
                 raise ValueError("a volume's path has no `..`")
-            words(process.command)
-        words(self.release_command)
+        _check_characters(self)
+
+
+def _check_characters(slot: Slot) -> None:
+    commands = (*(process.command for process in slot.processes.values()), slot.release_command)
+    for text in (*slot.env.values(), *(word for command in commands for word in words(command))):
+        if found := UNWRITABLE.search(text):
+            message = f"the character U+{ord(found[0]):04X} cannot be passed to a process"
+            raise ValueError(message)
 
 
 def words(command: Command | None) -> tuple[str, ...]:

@@ -6,18 +6,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import RenderError
-from pvdify.model.patterns import closed
+from pvdify.model.patterns import UNWRITABLE, closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _BARE: Final = re.compile(closed(r"[A-Za-z0-9_./][A-Za-z0-9_./:@,+=-]*"))
 _BARE_WORD: Final = re.compile(closed(r"[A-Za-z0-9_./:@,+=-]+"))
-_NONCHARACTERS: Final = "\ufdd0-\ufdef" + "".join(
-    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
-)
-# systemd reads no lines with noncharacters, and Quadlet writes U+0080 as a byte
-_IMPOSSIBLE: Final = re.compile(f"[\x00\x80\ud800-\udfff{_NONCHARACTERS}]")
 _LONGEST: Final = 128 * 1024 - 1
 
 CARRIED: Final = {"": "PVDIFY_EMPTY", ";": "PVDIFY_SEMICOLON"}
@@ -60,7 +55,7 @@ def unit_word(value: object) -> Quoted:
     text = _plain(value)
     if len(text) < _LONGEST and _BARE_WORD.search(text):
         return Quoted(text)
-    if _IMPOSSIBLE.search(text):
+    if UNWRITABLE.search(text):
         raise RenderError(f"cannot write {text[:80]!r}: it has a character that neither Quadlet nor systemd can carry")
     if len(text) > _LONGEST // 4 and len(text.encode()) > _LONGEST:
         raise RenderError(
