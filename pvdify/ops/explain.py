@@ -12,6 +12,7 @@ from pvdify.errors import (
     UnhealthyError,
     UnitFailedError,
 )
+from pvdify.model.names import RELEASE_PROCESS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,17 +82,24 @@ def _exit(status: UnitStatus, *, is_oom: bool) -> Exit | None:
 
 
 def _reason(error: PvdifyError, instance: Instance, end: Exit | None) -> str:
-    if end is not None and end.oom:
-        return f"{instance.short} was killed because it used more memory than it may (OOM)"
-    if end is not None and end.signal:
-        return f"{instance.short} was ended by {end.signal}"
-    if end is not None and end.status == 0:
-        return f"{instance.short} exited with status 0, and a process must keep running"
-    if end is not None and end.status is not None:
-        return f"{instance.short} exited with status {end.status}"
+    who = "the release command" if instance.process == RELEASE_PROCESS else instance.short
+    if end is not None and (words := _ending(end, is_command=instance.process == RELEASE_PROCESS)):
+        return f"{who} {words}"
     if isinstance(error, UnitFailedError):
-        return f"{instance.short} did not start ({error.result})"
+        return (
+            f"{who} took longer than it may" if error.result == "timeout" else f"{who} did not start ({error.result})"
+        )
     return error.message
+
+
+def _ending(end: Exit, *, is_command: bool) -> str:
+    if end.oom:
+        return "was killed because it used more memory than it may (OOM)"
+    if end.signal:
+        return f"was ended by {end.signal}"
+    if end.status == 0:
+        return "" if is_command else "exited with status 0, and a process must keep running"
+    return f"exited with status {end.status}" if end.status is not None else ""
 
 
 def _hint(error: PvdifyError, instance: Instance, end: Exit | None, *, has_output: bool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from pvdify.errors import Probe, UnhealthyError, UnitFailedError
+from pvdify.errors import Probe, UnhealthyError
 from pvdify.model.quantity import seconds
 from pvdify.model.slot import HealthType
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _QUICK: Final = 0.02
 _QUICK_FOR: Final = 1.0
 _SLOW: Final = 0.1
-_ASK_UNIT_EVERY: Final = 0.3
-_REQUEST: Final = 5.0
+_EARLY: Final = 0.25
+"""Seconds to wait for an answer at first: what is sent before a container listens may never be answered."""
+_LATE: Final = 5.0
+_WATCH_EVERY: Final = 0.2
 _BODY: Final = 400
 _OK_BELOW_DECLARED: Final = 400
 _OK_BELOW: Final = 500
@@ -31,42 +33,42 @@ _OK_BELOW: Final = 500
 async def answers(host: Host, app: str, release: Release, row: InstanceRow) -> Probe:
     """Wait until the web instance *row* answers well; raise `UnhealthyError` with the last answer when time is over.
 
-    A declared path wants 2xx or 3xx, and no redirect is followed; without one any status below 500 will do. An instance that exits
-    meanwhile raises `UnitFailedError`: a release that falls over while it is looked at is not given another try.
+    A declared path wants 2xx or 3xx, and no redirect is followed; without one any status below 500 will do.
+    Whether the instance is up at all is for `watched` to say.
     """
     instance = row.instance(app)
     check = release.healthcheck
     if check.type is HealthType.NONE:
-        return await stays_up(host, instance, patience=seconds(release.settle))
-    deadline = monotonic() + seconds(check.timeout)
-    began, asked_unit, attempts = monotonic(), monotonic(), 0
+        await anyio.sleep(seconds(release.settle))
+        return Probe(target=instance.unit)
+    began = monotonic()
+    deadline = began + seconds(check.timeout)
+    attempts = 0
     while True:
         attempts += 1
-        left = deadline - monotonic()
+        is_early = monotonic() - began < _QUICK_FOR
         if check.type is HealthType.TCP:
             probe, is_good = await _connect(host, instance, release, attempts=attempts)
         else:
-            probe, is_good = await _get(host, release, row, attempts=attempts, patience=max(0.05, min(_REQUEST, left)))
+            left = max(0.05, deadline - monotonic())
+            probe, is_good = await _get(
+                host, release, row, attempts=attempts, patience=min(_EARLY if is_early else _LATE, left)
+            )
         if is_good:
             return probe
-        now = monotonic()
-        if now - asked_unit > _ASK_UNIT_EVERY or probe.error:
-            asked_unit = now
-            await _still_up(host, instance)
-        if now >= deadline:
+        if monotonic() >= deadline:
             raise UnhealthyError(_words(instance, release, probe), probe)
-        await anyio.sleep(_QUICK if now - began < _QUICK_FOR else _SLOW)
+        await anyio.sleep(_QUICK if is_early else _SLOW)
 
 
-async def stays_up(host: Host, instance: Instance, *, patience: float) -> Probe:
-    """Wait *patience* seconds and see that *instance* neither exited nor restarted."""
-    deadline = monotonic() + patience
+async def watched(host: Host, instances: tuple[Instance, ...]) -> Instance:
+    """Wait until one of *instances* exits or restarts, and answer it: a release that falls over while it is looked at has failed."""
     while True:
-        await _still_up(host, instance)
-        left = deadline - monotonic()
-        if left <= 0:
-            return Probe(target=instance.unit)
-        await anyio.sleep(min(left, 0.25))
+        statuses = await host.systemd.show(*(one.unit for one in instances))
+        for instance, status in zip(instances, statuses, strict=True):
+            if status.active != "active" or status.restarts:
+                return instance
+        await anyio.sleep(_WATCH_EVERY)
 
 
 async def _get(host: Host, release: Release, row: InstanceRow, *, attempts: int, patience: float) -> tuple[Probe, bool]:
@@ -84,23 +86,6 @@ async def _connect(host: Host, instance: Instance, release: Release, *, attempts
     is_good = bool(address) and await host.network.connects(address, release.port, timeout=1.0)
     error = "" if is_good else f"nothing accepts connections on {address or 'the container'}:{release.port}"
     return Probe(target=f"tcp://{address}:{release.port}", error=error, attempts=attempts), is_good
-
-
-async def _still_up(host: Host, instance: Instance) -> None:
-    (status,) = await host.systemd.show(instance.unit)
-    if status.active != "active" or status.restarts:
-        raise UnitFailedError(instance.unit, _ending(status.exit_code, status.exit_status, status.result))
-
-
-def _ending(code: str, status: int | None, result: str) -> str:
-    """How a process ended, in words."""
-    if result == "oom-kill":
-        return "it was killed for using more memory than it may (OOM)"
-    if code in {"killed", "dumped"}:
-        return f"it was ended by signal {status}"
-    if status is not None and (code == "exited" or status):
-        return f"it exited with status {status}"
-    return f"it did not stay up ({result})"
 
 
 def _probe(target: str, answer: Answer, *, attempts: int) -> Probe:

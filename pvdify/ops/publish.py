@@ -67,7 +67,6 @@ async def publish(
         files = {one.path: one.text.encode() for one in artefacts}
         changed = {path: text for path, text in files.items() if parent.files.get(path) != sha256(text).hexdigest()}
         removed = frozenset(path for path in parent.files if _owner(path) == app and path not in files)
-        await _refuse_running(host, removed)
         staged = await anyio.to_thread.run_sync(
             lambda: host.state.stage(
                 parent=parent,
@@ -85,7 +84,7 @@ async def publish(
         )
         try:
             everything = tuple(staged.manifest.files) if versions != parent.programs else tuple(changed)
-            units = await validate(host, staged.path, everything)
+            units = await validate(host, staged.path, everything, dropped=_instances(removed))
         except BaseException:
             host.state.discard(staged)
             raise
@@ -101,8 +100,13 @@ async def publish(
         return Published(manifest=manifest, parent=parent, units=new, is_new=True)
 
 
-async def validate(host: Host, tree: Path, paths: tuple[str, ...]) -> Mapping[UnitName, bytes]:
-    """Let the real programs read the files *paths* of *tree*; answer the units that Quadlet makes of them."""
+async def validate(
+    host: Host, tree: Path, paths: tuple[str, ...], *, dropped: tuple[UnitName, ...] = ()
+) -> Mapping[UnitName, bytes]:
+    """Let the real programs read the files *paths* of *tree*, and see that what is *dropped* does not run.
+
+    Answer the units that Quadlet makes of the files.
+    """
     quadlets = tuple(sorted(Path(path).name for path in paths if path.startswith("quadlet/")))
     others = {UnitName(Path(path).name): (tree / path).read_bytes() for path in paths if path.startswith("systemd/")}
     units: dict[UnitName, bytes] = {}
@@ -118,6 +122,9 @@ async def validate(host: Host, tree: Path, paths: tuple[str, ...]) -> Mapping[Un
         if CONFIG in paths:
             await host.router.check(tree / CONFIG)
 
+    async def stopped() -> None:
+        await _refuse_running(host, dropped)
+
     async def caught(check: Callable[[], Awaitable[None]]) -> None:
         try:
             await check()
@@ -127,6 +134,7 @@ async def validate(host: Host, tree: Path, paths: tuple[str, ...]) -> Mapping[Un
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(caught, unit_files)
         tasks.start_soon(caught, config)
+        tasks.start_soon(caught, stopped)
     if failures:
         raise failures[0]
     return units
@@ -164,16 +172,17 @@ def _artefacts(
     return own + host_artefacts(apps, host.place)
 
 
-async def _refuse_running(host: Host, removed: frozenset[str]) -> None:
-    units = tuple(sorted(one.unit for path in removed if (one := instance_of(Path(path).stem)) is not None))
-    if not units:
-        return
-    for status in await host.systemd.show(*units):
+async def _refuse_running(host: Host, units: tuple[UnitName, ...]) -> None:
+    for status in await host.systemd.show(*units) if units else ():
         if status.is_active:
             raise HostError(
                 f"cannot drop {status.unit} from the generation: it is still {status.active}",
                 hint=f"stop it with `systemctl stop {status.unit}`",
             )
+
+
+def _instances(paths: frozenset[str]) -> tuple[UnitName, ...]:
+    return tuple(sorted(one.unit for path in paths if (one := instance_of(Path(path).stem)) is not None))
 
 
 def _owner(path: str) -> str | None:

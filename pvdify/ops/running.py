@@ -83,5 +83,7 @@ class Running:
         if isinstance(failure, Failure):
             return failure
         if isinstance(error, PvdifyError):
-            return Failure(phase=self.failed_step or self.step_name, message=error.message, code=error.code, hint=error.hint)
+            return Failure(
+                phase=self.failed_step or self.step_name, message=error.message, code=error.code, hint=error.hint
+            )
         return Failure(phase=self.failed_step or self.step_name, message=f"{type(error).__name__}: {error}", code="bug")

@@ -11,7 +11,7 @@ from pvdify.errors import PortTakenError, Probe, PvdifyError, UnitFailedError
 from pvdify.model.names import WEB, Instance, UnitName
 from pvdify.model.quantity import seconds
 from pvdify.ops.explain import explained, unit_instance, unit_names
-from pvdify.ops.probe import answers, stays_up
+from pvdify.ops.probe import answers, watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,31 +70,46 @@ async def start(host: Host, batch: Batch, units: Mapping[UnitName, bytes]) -> No
 async def prove(host: Host, batch: Batch, running: Running) -> None:
     """Wait until every instance of *batch* is up; raise the explained failure of the first that is not."""
     since = host.clock.now()
-    failures: list[tuple[Instance, PvdifyError]] = []
     probes: list[Probe] = []
-
-    async def one(row: InstanceRow) -> None:
-        instance = row.instance(batch.app)
-        try:
-            if row.process == WEB:
-                probes.append(await answers(host, batch.app, batch.release, row))
-            else:
-                await stays_up(host, instance, patience=seconds(batch.release.settle))
-        except PvdifyError as error:
-            failures.append((instance, error))
-            tasks.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        for row in batch.rows:
-            tasks.start_soon(one, row)
-    if failures:
-        instance, error = failures[0]
+    failure = await _first_failure(host, batch, probes)
+    if failure is not None:
+        instance, error = failure
         raise await explained(
             host, error, phase="probe", instance=instance, since=since, unchanged=batch.unchanged
         ) from error
     for probe in probes:
         if probe.status is not None:
             running.note(f"{probe.target} answered {probe.status} in {probe.latency_ms:.0f} ms (try {probe.attempts})")
+
+
+async def _first_failure(host: Host, batch: Batch, probes: list[Probe]) -> tuple[Instance, PvdifyError] | None:
+    """The first instance of *batch* that exits, or never answers well; None once all web ones answered and all others settled."""
+    failures: list[tuple[Instance, PvdifyError]] = []
+
+    async def web(row: InstanceRow) -> None:
+        try:
+            probes.append(await answers(host, batch.app, batch.release, row))
+        except PvdifyError as error:
+            fail(row.instance(batch.app), error)
+
+    async def watch() -> None:
+        instance = await watched(host, batch.instances())
+        fail(instance, UnitFailedError(instance.unit, "it did not stay up"))
+
+    def fail(instance: Instance, error: PvdifyError) -> None:
+        failures.append((instance, error))
+        looking.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as looking:
+        looking.start_soon(watch)
+        async with anyio.create_task_group() as waiting:
+            for row in batch.rows:
+                if row.process == WEB:
+                    waiting.start_soon(web, row)
+            if any(row.process != WEB for row in batch.rows):
+                waiting.start_soon(anyio.sleep, seconds(batch.release.settle))
+        looking.cancel_scope.cancel()
+    return failures[0] if failures else None
 
 
 async def _raise_for_ports(host: Host, batch: Batch) -> None:

@@ -1,7 +1,8 @@
 -- Keep a request waiting while its app has servers and none of them is usable: one release makes way for
--- the next. At most ten seconds; then the request goes on, and gets a 503 if there is still no server.
+-- the next. At most a minute, so that a release which never answers is given up first; then the request goes
+-- on, and gets a 503 if there is still no server.
 
-local PATIENCE_MS = 10000
+local PATIENCE_MS = 60000
 local STEP_MS = 20
 
 local function is_swapping(backend)
