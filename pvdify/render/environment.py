@@ -23,7 +23,7 @@ def rendered(name: str, view: object) -> str:
     from jinja2 import TemplateError
 
     try:
-        return _template(name).render(view=view)
+        return template(name).render(view=view)
     except TemplateError as error:
         raise RenderError(f"cannot render {name}: {error}") from error
 
@@ -52,7 +52,8 @@ def environment(dialect: str) -> Environment:
 
 
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """Compile the template *name*, once."""
     return environment(name.partition("/")[0]).get_template(name)
 
 
