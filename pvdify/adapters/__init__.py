@@ -1,0 +1,1 @@
+"""The ports, filled by the programs of one machine."""

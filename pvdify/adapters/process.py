@@ -1,0 +1,141 @@
+"""The one door through which programs are started: argv only, no shell, and of our environment only where programs are."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from anyio import open_process
+
+from pvdify.errors import CommandError, HostError, ProgramMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from anyio.abc import ByteReceiveStream, Process
+
+_PROGRAMS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TERMINAL: Final = ("TERM", "COLORTERM", "LANG", "LC_ALL", "LC_CTYPE")
+_PATIENCE: Final = 60.0
+_FAREWELL: Final = 10.0
+_OUTPUT: Final = 32 * 1024 * 1024
+_SIGNAL_BASE: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a program ended, and what it said."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def checked(self) -> Finished:
+        """This, if the program ended well; raise `CommandError` if not."""
+        if self.returncode:
+            raise CommandError(self.argv, self.returncode, self.stderr or self.stdout)
+        return self
+
+
+async def run(
+    *argv: str, timeout: float | None = _PATIENCE, env: Mapping[str, str] | None = None, limit: int = _OUTPUT
+) -> Finished:
+    """Run a program to its end and answer what it said; a bad exit status is the caller's affair.
+
+    It has no terminal and a session of its own, so that a Ctrl-C is ours alone; when this is cancelled it is killed, with all that it started.
+    Raise `ProgramMissingError`, or `HostError` when it takes longer than *timeout* seconds or says more than *limit* bytes.
+    """
+    said = {"stdout": b"", "stderr": b""}
+    is_too_much = False
+    returncode: int | None = None
+
+    async def read(name: str, stream: ByteReceiveStream | None) -> None:
+        nonlocal is_too_much
+        chunks = bytearray()
+        if stream is not None:
+            async for chunk in stream:
+                chunks += chunk
+                if len(chunks) > limit:
+                    is_too_much = True
+                    tasks.cancel_scope.cancel()
+        said[name] = bytes(chunks)
+
+    with anyio.move_on_after(timeout):
+        async with _started(argv, {**_environment(), **(env or {})}) as process:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(read, "stdout", process.stdout)
+                tasks.start_soon(read, "stderr", process.stderr)
+            if not is_too_much:
+                returncode = await process.wait()
+    if is_too_much:
+        raise HostError(f"cannot read what {argv[0]} says: it is more than {limit // 2**20} MiB")
+    if returncode is None:
+        raise HostError(f"cannot wait for {' '.join(argv[:2])}: it did not end in {timeout:g} s")
+    return Finished(
+        argv=argv,
+        returncode=returncode,
+        stdout=said["stdout"].decode(errors="replace"),
+        stderr=said["stderr"].decode(errors="replace"),
+    )
+
+
+async def run_in_front(*argv: str) -> int:
+    """Run a program with our own terminal or pipes, and answer its exit status; 128 + N if signal N ended it.
+
+    When this is cancelled it is asked to end, and killed if it does not.
+    """
+    terminal = {name: os.environ[name] for name in _TERMINAL if name in os.environ}
+    process = await _opened(argv, {**_environment(), **terminal}, is_in_front=True)
+    try:
+        status = await process.wait()
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            process.terminate()
+            with anyio.move_on_after(_FAREWELL):
+                await process.wait()
+            await _ended(process)
+        raise
+    return status if status >= 0 else _SIGNAL_BASE - status
+
+
+@asynccontextmanager
+async def _started(argv: tuple[str, ...], env: Mapping[str, str]) -> AsyncIterator[Process]:
+    process = await _opened(argv, env, is_in_front=False)
+    try:
+        yield process
+    finally:
+        with anyio.CancelScope(shield=True):
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            await _ended(process)
+
+
+async def _opened(argv: tuple[str, ...], env: Mapping[str, str], *, is_in_front: bool) -> Process:
+    try:
+        if is_in_front:
+            return await open_process(argv, stdin=None, stdout=None, stderr=None, env=env)
+        return await open_process(argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env, start_new_session=True)
+    except FileNotFoundError as error:
+        raise ProgramMissingError(argv[0]) from error
+    except OSError as error:
+        raise HostError(f"cannot run {argv[0]}: {error.strerror or error}") from error
+
+
+async def _ended(process: Process) -> None:
+    """Leave nothing behind of *process*, which has been told to end."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+    await process.aclose()
+
+
+def _environment() -> dict[str, str]:
+    path = os.environ.get("PATH", "")
+    return {"PATH": f"{path}:{_PROGRAMS}" if path else _PROGRAMS, "HOME": "/root", "LANG": "C.UTF-8"}

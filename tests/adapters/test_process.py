@@ -1,0 +1,103 @@
+"""Programs: what they say, how they end, and that none outlives its caller."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from pvdify.adapters.process import run, run_in_front
+from pvdify.errors import CommandError, HostError, ProgramMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BACKENDS = pytest.mark.parametrize("backend", ["trio", "asyncio"])
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(10):
+        while not condition():  # noqa: ASYNC110 -- another process makes it true
+            await anyio.sleep(0.01)
+
+
+@BACKENDS
+def test_a_program_says_things_and_ends(backend: str) -> None:
+    async def ask() -> None:
+        done = await run("sh", "-c", "echo out; echo err >&2; exit 3")
+
+        assert ("out\n", "err\n", 3) == (done.stdout, done.stderr, done.returncode)
+        with pytest.raises(CommandError, match="cannot run sh: err"):
+            done.checked()
+
+    anyio.run(ask, backend=backend)
+
+
+@BACKENDS
+def test_a_cancelled_program_is_killed_with_all_that_it_started(backend: str, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+
+    async def cancel() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                run, "sh", "-c", f"trap '' TERM INT; sleep 60 & echo $! $$ >{pids}.new; mv {pids}.new {pids}; wait"
+            )
+            await until(pids.exists)
+            assert all(is_alive(int(pid)) for pid in pids.read_text().split())
+            tasks.cancel_scope.cancel()
+        await until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+
+    anyio.run(cancel, backend=backend)
+
+
+@BACKENDS
+def test_a_program_in_front_is_asked_to_end_before_it_is_killed(backend: str, tmp_path: Path) -> None:
+    up, bye = tmp_path / "up", tmp_path / "bye"
+
+    async def cancel() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                run_in_front, "sh", "-c", f"trap 'echo bye >{bye}; exit' TERM; touch {up}; while :; do sleep 0.05; done"
+            )
+            await until(up.exists)
+            tasks.cancel_scope.cancel()
+
+    anyio.run(cancel, backend=backend)
+    assert "bye\n" == bye.read_text()
+
+
+async def test_a_program_gets_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "canary")
+
+    environment = (await run("env", env={"OWN": "1"})).stdout
+
+    assert "canary" not in environment
+    assert "OWN=1\n" in environment
+
+
+async def test_a_program_that_is_not_there_is_named() -> None:
+    with pytest.raises(ProgramMissingError, match="cannot find the program no-such-program"):
+        await run("no-such-program")
+
+
+async def test_what_takes_too_long_or_says_too_much_is_ended() -> None:
+    with pytest.raises(HostError, match=r"cannot wait for sleep 60: it did not end in 0\.05 s"):
+        await run("sleep", "60", timeout=0.05)
+    with pytest.raises(HostError, match="cannot read what yes says"):
+        await run("yes", limit=2**20)
+
+
+async def test_a_signal_is_a_status_as_in_a_shell() -> None:
+    assert 128 + 15 == await run_in_front("sh", "-c", "kill -TERM $$")
+    assert 4 == await run_in_front("sh", "-c", "exit 4")
