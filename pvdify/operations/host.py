@@ -1,0 +1,34 @@
+"""Operations on the host as a whole."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pvdify.model.answers import Collected, Doctor, Initialised
+from pvdify.model.requests import Nothing
+from pvdify.operations.table import Operation, Route, Scope
+
+INIT: Final = Operation(
+    name="init",
+    summary="Make the state directory and the first generation.",
+    request=Nothing,
+    answer=Initialised,
+    run="pvdify.ops.init:init",
+)
+DOCTOR: Final = Operation(
+    name="doctor",
+    summary="Check everything that pvdify stands on.",
+    request=Nothing,
+    answer=Doctor,
+    run="pvdify.ops.doctor:doctor",
+    route=Route(method="GET", path="/doctor", scope=Scope.ADMIN),
+)
+GC: Final = Operation(
+    name="gc",
+    summary="Remove generations, images and journals that nobody needs.",
+    request=Nothing,
+    answer=Collected,
+    run="pvdify.ops.collect:collect",
+    route=Route(method="POST", path="/gc", scope=Scope.ADMIN),
+)
+ALL: Final = (INIT, DOCTOR, GC)

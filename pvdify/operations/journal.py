@@ -1,0 +1,45 @@
+"""Operations on operations: what they were, how they come along, and their end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pvdify.model.answers import Operations, OperationSummary
+from pvdify.model.event import Event
+from pvdify.model.requests import Follow, ForOperation, ListOperations
+from pvdify.operations.table import Kind, Operation, Route, Scope
+
+LIST: Final = Operation(
+    name="operations.list",
+    summary="List an app's operations, newest first.",
+    request=ListOperations,
+    answer=Operations,
+    run="pvdify.ops.journal:list_operations",
+    route=Route(method="GET", path="/apps/{app}/operations", scope=Scope.READ),
+)
+INFO: Final = Operation(
+    name="operations.info",
+    summary="Show one operation.",
+    request=ForOperation,
+    answer=OperationSummary,
+    run="pvdify.ops.journal:operation_info",
+    route=Route(method="GET", path="/operations/{id}", scope=Scope.READ),
+)
+EVENTS: Final = Operation(
+    name="operations.events",
+    summary="Follow the events of one operation.",
+    request=Follow,
+    answer=Event,
+    run="pvdify.ops.journal:follow",
+    kind=Kind.STREAM,
+    route=Route(method="GET", path="/operations/{id}/events", scope=Scope.READ, headers={"after": "Last-Event-ID"}),
+)
+CANCEL: Final = Operation(
+    name="operations.cancel",
+    summary="Cancel an operation, which then undoes what it did; not once its switch is in force.",
+    request=ForOperation,
+    answer=OperationSummary,
+    run="",
+    route=Route(method="POST", path="/operations/{id}/cancel", scope=Scope.DEPLOY),
+)
+ALL: Final = (LIST, INFO, EVENTS, CANCEL)

@@ -1,0 +1,19 @@
+"""Every operation, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pvdify.operations import apps, declared, generations, host, journal, logs, ps, registry, releases
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pvdify.operations.table import Operation
+
+# Any: each has types of its own, and whoever looks one up by name reads them from it
+OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
+    operation.name: operation
+    for noun in (apps, releases, ps, logs, registry, declared, generations, host, journal)
+    for operation in noun.ALL
+}
