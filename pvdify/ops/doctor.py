@@ -9,15 +9,12 @@ from pvdify.errors import PvdifyError
 from pvdify.model.answers import Check, CheckStatus, Doctor
 from pvdify.ops.deploy import DISK_FLOOR
 from pvdify.ops.move import servers
-from pvdify.ops.publish import validate
+from pvdify.ops.publish import programs, validate
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow, Manifest
     from pvdify.model.requests import Nothing
     from pvdify.ops.host import Host
-
-SYSTEMD_FLOOR: Final = 254
-PODMAN_FLOOR: Final = (5, 3, 0)
 
 Checks = AsyncIterator[Check]
 
@@ -34,25 +31,8 @@ async def doctor(host: Host, _request: Nothing) -> Doctor:
 
 
 async def _programs(host: Host) -> Checks:
-    systemd = await host.systemd.version()
-    if systemd < SYSTEMD_FLOOR:
-        yield _fail(
-            "systemd",
-            f"version {systemd} is older than {SYSTEMD_FLOOR}",
-            "use Debian 13, Ubuntu 26.04, Fedora 41 or newer",
-        )
-    else:
-        yield _ok("systemd", f"version {systemd}")
-    podman = await host.quadlet.version()
-    text = ".".join(str(part) for part in podman)
-    if podman < PODMAN_FLOOR:
-        yield _fail(
-            "podman",
-            f"version {text} is older than 5.3",
-            "use Debian 13, Ubuntu 26.04, Fedora 41 or newer",
-        )
-    else:
-        yield _ok("podman", f"version {text}")
+    for name, version in (await programs(host)).items():
+        yield _ok(name, f"version {version}")
 
 
 async def _state(host: Host) -> Checks:

@@ -8,12 +8,15 @@ import anyio
 
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
+from pvdify.model.image import image_ref
 from pvdify.ops.converge import converge
+from pvdify.ops.deploy import fetched
 from pvdify.ops.locking import held
 from pvdify.ops.publish import healed
 from pvdify.ops.reload import load, reload_router
 
 if TYPE_CHECKING:
+    from pvdify.model.manifest import AppRow
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
@@ -22,6 +25,9 @@ async def heal(host: Host, running: Running) -> Changed:
     """Write the drifted files of the running operation's app again, load them, and bring the app to them."""
     async with running.step("heal"):
         await mended(host, running)
+        for version in await images_lost(host, host.row(running.app)):
+            await fetched(host, running, image_ref(host.state.release(running.app, version).image))
+            running.note(f"fetched the image of v{version} again")
         await converge(host, running, running.app)
     return Changed(
         operation=running.id,
@@ -29,6 +35,12 @@ async def heal(host: Host, running: Running) -> Changed:
         text=f"{running.app} is as recorded again",
         app=running.app,
     )
+
+
+async def images_lost(host: Host, row: AppRow) -> tuple[int, ...]:
+    """Which of the live and the warm release of *row* have no image in the store any more."""
+    kept = sorted({version for version in (row.live, row.warm) if version is not None})
+    return tuple([one for one in kept if await host.podman.image(host.state.release(row.name, one).image) is None])
 
 
 async def heal_host(host: Host, running: Running) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from pvdify.errors import HostError, PvdifyError
+from pvdify.errors import HostError, ProgramTooOldError, PvdifyError
 from pvdify.model.manifest import AppRow, Manifest, Retained
 from pvdify.model.names import UnitName, instance_of
 from pvdify.ops.locking import held
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from pvdify.ops.running import Running
 
 Change = Callable[[Manifest], Awaitable[AppRow | None]]
-CONFIG = "haproxy/haproxy.cfg"
+CONFIG: Final = "haproxy/haproxy.cfg"
+SYSTEMD_FLOOR: Final = 254
+PODMAN_FLOOR: Final = (5, 3, 0)
+NEWER: Final = "use Debian 13, Ubuntu 26.04, Fedora 41, RHEL 10, NixOS 25.05 or newer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +144,17 @@ async def validate(
 
 
 async def programs(host: Host) -> dict[str, str]:
-    """The versions of the programs that read what is rendered; a change of one means that all of it is validated again."""
-    podman = await host.quadlet.version()
-    return {
-        "podman": ".".join(str(part) for part in podman),
-        "systemd": str(await host.systemd.version()),
-    }
+    """The versions of the programs that read what is rendered; a change of one means that all of it is validated again.
+
+    Raise `ProgramTooOldError` for a host that pvdify cannot drive.
+    """
+    podman, systemd = await host.quadlet.version(), await host.systemd.version()
+    text = ".".join(str(part) for part in podman)
+    if podman < PODMAN_FLOOR:
+        raise ProgramTooOldError(f"cannot drive Podman {text}: 5.3 or newer is needed", hint=NEWER)
+    if systemd < SYSTEMD_FLOOR:
+        raise ProgramTooOldError(f"cannot drive systemd {systemd}: {SYSTEMD_FLOOR} or newer is needed", hint=NEWER)
+    return {"podman": text, "systemd": str(systemd)}
 
 
 def healed(host: Host, manifest: Manifest, path: str) -> bytes | None:

@@ -1,0 +1,1 @@
+"""Measurements, in the testbed: one JSON object a line. Nothing here is asserted; tests never time anything."""
