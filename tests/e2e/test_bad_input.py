@@ -55,7 +55,7 @@ def refused(operator: Operator, done: subprocess.CompletedProcess[str], status: 
 
 @pytest.mark.parametrize(
     "name",
-    ["Blog", "1blog", "blog-", "blog\n", "blog;id", "a" * 41, "../blog", "host", "router", "blög", "blog\0x"[:4] + "‮"],
+    ["Blog", "1blog", "blog-", "blog\n", "blog;id", "a" * 41, "../blog", "host", "router", "bl\u00f6g", "\u202eblog"],
 )
 def test_names_that_an_app_cannot_have(operator: Operator, name: str) -> None:
     before = world(operator)
