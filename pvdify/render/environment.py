@@ -28,6 +28,12 @@ def rendered(name: str, view: object) -> str:
         raise RenderError(f"cannot render {name}: {error}") from error
 
 
+def prepare() -> None:
+    """Import the engine and compile every template: a tenth of a second that can pass while something else is waited for."""
+    for file in sorted(FOLDER.rglob("*.j2")):
+        template(file.relative_to(FOLDER).as_posix())
+
+
 @cache
 def environment(dialect: str) -> Environment:
     """Make the Jinja environment for the templates in the folder *dialect*.

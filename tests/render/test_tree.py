@@ -59,6 +59,17 @@ def test_every_template_is_rendered_by_a_scenario() -> None:
     assert len(templates) == rendered
 
 
+def test_every_template_is_ready_once_prepared() -> None:
+    environment.template.cache_clear()
+    environment.prepare()
+    before = environment.template.cache_info().misses
+
+    for scenario in SCENARIOS:
+        tree(load(scenario))
+
+    assert before == environment.template.cache_info().misses
+
+
 def test_live_or_warm_makes_no_difference_to_a_unit() -> None:
     blue_green = world("blue-green")
     row = blue_green.rows["blog"]
