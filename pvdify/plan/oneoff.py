@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pvdify.model.manifest import IDS_COUNT, AppRow
 from pvdify.model.names import WEB, slice_unit, volume_name
 from pvdify.model.quantity import percent
+from pvdify.render.tree import environment_words
 
 if TYPE_CHECKING:
     from pvdify.model.release import Release, ReleaseProcess
@@ -29,6 +30,7 @@ def one_off(
         "--quiet",
         "--collect",
         "--wait",
+        "--expand-environment=no",  # what the operator wrote goes to Podman as it is
         "--pty" if interactive else "--pipe",
         f"--unit={name}.service",
         f"--slice={slice_unit(row.name)}",
@@ -84,4 +86,4 @@ def _environment(row: AppRow, release: Release) -> tuple[str, ...]:
         "PVDIFY_PROCESS": "run",
         "PVDIFY_RELEASE": f"v{release.version}",
     }
-    return tuple(f"--env={key}={value}" for key, value in sorted({**release.env, **own}.items()))
+    return tuple(f"--env={word}" for word in environment_words(dict(sorted({**release.env, **own}.items()))))
