@@ -9,14 +9,17 @@ from pvdify.errors import PvdifyError
 from pvdify.model.answers import Collected
 from pvdify.model.requests import Nothing
 from pvdify.ops.locking import held
-from pvdify.plan.keep import RELEASES_KEPT, generations_kept, images_kept, images_to_remove
+from pvdify.plan.keep import GENERATIONS_KEPT, RELEASES_KEPT, generations_kept, images_kept, images_to_remove
 
 if TYPE_CHECKING:
+    from pvdify.model.manifest import AppRow
     from pvdify.model.release import Release
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
 JOURNALS_KEPT: Final = 1000
+_SLACK: Final = 10
+"""Generations that may be too many before an operation takes the time to remove them."""
 
 
 async def collect(host: Host, _request: Nothing) -> Collected:
@@ -24,39 +27,56 @@ async def collect(host: Host, _request: Nothing) -> Collected:
 
     Never: the generation in force or loaded, what a running unit came from, and images of live, warm and the last five releases.
     """
-    before = host.state.free_bytes()
-    async with held(host.state.try_host_lock):
-        host.state.sweep()
-        current = host.state.current()
-        sources = await _sources(host)
-        kept = generations_kept(
-            host.state.generations(),
-            current=current.number,
-            loaded=host.state.loaded(),
-            sources=sources,
-        )
-        generations = host.state.collect(kept)
-        releases = {app: _releases(host, app, row.live, row.warm) for app, row in current.apps.items()}
-        useless = images_to_remove(await host.podman.images(), images_kept(current, releases))
-    removed = []
-    for image in useless:
-        try:
-            await host.podman.remove_image(image)
-            removed.append(image)
-        except PvdifyError:
-            continue  # still used by a container that is on its way out; the next collection meets it again
-    journals = host.state.collect_journals(JOURNALS_KEPT)
-    freed = max(0, host.state.free_bytes() - before)
-    return Collected(generations=generations, images=tuple(removed), operations=journals, bytes=freed)
+    return await _collect(host, slack=0)
 
 
 async def collect_after(host: Host, running: Running) -> None:
     """Collect as the last step of an operation that has done its work; a failure of it is noted and nothing else."""
     async with running.step("collect"):
         try:
-            await collect(host, Nothing())
+            await _collect(host, slack=_SLACK)
         except PvdifyError as error:
             running.note(f"not collected: {error.message}")
+
+
+async def _collect(host: Host, *, slack: int) -> Collected:
+    before = host.state.free_bytes()
+    generations = await _remove_generations(host, slack=slack)
+    images = await _remove_images(host)
+    journals = host.state.collect_journals(JOURNALS_KEPT)
+    freed = max(0, host.state.free_bytes() - before)
+    return Collected(generations=generations, images=images, operations=journals, bytes=freed)
+
+
+async def _remove_generations(host: Host, *, slack: int) -> tuple[int, ...]:
+    """Remove old generations once there are more than *slack* too many, and what killed processes left half made."""
+    is_due = len(host.state.generations()) > GENERATIONS_KEPT + slack
+    sources = await _sources(host) if is_due else frozenset[int]()
+    async with held(host.state.try_host_lock):
+        host.state.sweep()
+        if not is_due:
+            return ()
+        current, loaded = host.state.current().number, host.state.loaded()
+        kept = generations_kept(host.state.generations(), current=current, loaded=loaded, sources=sources)
+        return host.state.collect(kept)
+
+
+async def _remove_images(host: Host) -> tuple[str, ...]:
+    """Remove images that no kept release names; none while an operation that may need one runs."""
+    lock = host.state.try_images_lock()
+    if lock is None:
+        return ()
+    removed = []
+    with lock:
+        current = host.state.current()
+        releases = {app: _releases(host, row) for app, row in current.apps.items()}
+        for image in images_to_remove(await host.podman.images(), images_kept(current, releases)):
+            try:
+                await host.podman.remove_image(image)
+            except PvdifyError:
+                continue  # still used by a container that is on its way out; the next collection meets it again
+            removed.append(image)
+    return tuple(removed)
 
 
 async def _sources(host: Host) -> frozenset[int]:
@@ -69,7 +89,7 @@ async def _sources(host: Host) -> frozenset[int]:
     return frozenset(found)
 
 
-def _releases(host: Host, app: str, *wanted: int | None) -> tuple[Release, ...]:
-    newest = host.state.releases(app)[:RELEASES_KEPT]
-    versions = sorted({*newest, *(one for one in wanted if one is not None)}, reverse=True)
-    return tuple(host.state.release(app, version) for version in versions)
+def _releases(host: Host, row: AppRow) -> tuple[Release, ...]:
+    newest = host.state.releases(row.name)[:RELEASES_KEPT]
+    named = {one for one in (row.live, row.warm, *(one.release for one in row.instances)) if one is not None}
+    return tuple(host.state.release(row.name, version) for version in sorted({*newest, *named}, reverse=True))

@@ -20,6 +20,7 @@ from pvdify.model.image import Image, ImageRef, image_ref
 from pvdify.model.names import WEB
 from pvdify.model.release import same_release
 from pvdify.ops.collect import collect_after
+from pvdify.ops.locking import held
 from pvdify.ops.publish import programs
 from pvdify.ops.recover import recover
 from pvdify.ops.swap import Wish, carry_out
@@ -50,20 +51,18 @@ async def deploy(host: Host, running: Running, request: Deploy) -> Changed:
         message = f"cannot deploy {app}: neither the command nor the slot names an image"
         raise SpecError(message, pointer="/image", hint=f"pvdify deploy {app} --image ghcr.io/org/app:v1")
     reference = image_ref(source)
-    async with running.step("pull"):
-        image = await fetched(host, running, reference)
-    release = release_of(
-        slot,
-        image,
-        pinned=reference.pinned(image.digest),
-        source=source,
-        version=host.state.next_version(app),
-    )
-    if is_live_already(host, row, release, slot):
-        return unchanged(running, row)
-    async with running.step("record"):
-        release = recorded(host, running, row, release)
-    return await give_traffic(host, running, row, release, slot)
+    async with held(host.state.try_share_images):
+        async with running.step("pull"):
+            image = await fetched(host, running, reference)
+        version = host.state.next_version(app)
+        release = release_of(slot, image, pinned=reference.pinned(image.digest), source=source, version=version)
+        if is_live_already(host, row, release, slot):
+            return unchanged(running, row)
+        async with running.step("record"):
+            release = recorded(host, running, row, release)
+        changed = await give_traffic(host, running, row, release, slot)
+    await collect_after(host, running)
+    return changed
 
 
 async def fetched(host: Host, running: Running, reference: ImageRef) -> Image:
@@ -117,7 +116,7 @@ def recorded(host: Host, running: Running, row: AppRow, release: Release) -> Rel
 
 
 async def give_traffic(host: Host, running: Running, row: AppRow, release: Release, slot: Slot) -> Changed:
-    """Swap to the new *release* and collect what nobody needs any more."""
+    """Swap to the new *release*."""
     wish = Wish(
         release=release,
         counts=formation_of(slot),
@@ -125,7 +124,6 @@ async def give_traffic(host: Host, running: Running, row: AppRow, release: Relea
         runs_command=bool(release.release_command),
     )
     serving = await carry_out(host, running, wish)
-    await collect_after(host, running)
     text = f"v{release.version} of {row.name} is live"
     url = f"http://127.0.0.1:{row.front}/" if WEB in release.processes else ""
     return Changed(

@@ -10,6 +10,7 @@ from pvdify.model.event import Outcome
 from pvdify.model.image import image_ref
 from pvdify.ops.collect import collect_after
 from pvdify.ops.deploy import fetched
+from pvdify.ops.locking import held
 from pvdify.ops.recover import recover
 from pvdify.ops.swap import Wish, carry_out
 from pvdify.plan.history import rollback_target
@@ -43,11 +44,12 @@ async def rollback(host: Host, running: Running, request: Rollback) -> Changed:
 async def return_to(host: Host, running: Running, row: AppRow, release: Release) -> Changed:
     """Give the traffic back to *release*."""
     running.names_release(release.version, from_release=row.live)
-    if release.version != row.warm:
-        async with running.step("pull"):
-            await fetched(host, running, image_ref(release.image))
     wish = Wish(release=release, counts=row.formation, reason=f"{row.name}: back to v{release.version}")
-    serving = await carry_out(host, running, wish)
+    async with held(host.state.try_share_images):
+        if release.version != row.warm:
+            async with running.step("pull"):
+                await fetched(host, running, image_ref(release.image))
+        serving = await carry_out(host, running, wish)
     await collect_after(host, running)
     return Changed(
         operation=running.id,

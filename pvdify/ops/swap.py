@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from pvdify.errors import PortsUsedUpError, UnitFailedError
+from pvdify.errors import PortsUsedUpError, RouterError, UnitFailedError
 from pvdify.model.manifest import INSTANCE_FIRST, AppRow, InstanceRow, Manifest
 from pvdify.model.names import RELEASE_PROCESS, WEB, Instance
 from pvdify.model.quantity import seconds
@@ -69,6 +69,8 @@ async def _before_the_switch(host: Host, running: Running, wish: Wish, before: A
     unchanged = f"v{before.live} still serves" if before.live is not None and before.live != release.version else ""
     change = swap(before, release, counts=wish.counts, fresh=wish.fresh)
     async with running.step("prepare"):
+        if WEB in release.processes and not await host.router.is_running():
+            raise RouterError("cannot move a front: the router is down", hint="systemctl start pvdify-router.service")
         change, published = await _prepare(host, running, wish, change)
     if wish.runs_command:
         async with running.step("release-command"):

@@ -29,7 +29,7 @@ def images_kept(manifest: Manifest, releases: Mapping[str, tuple[Release, ...]])
     kept: set[str] = set()
     for app, known in releases.items():
         row = manifest.apps.get(app)
-        wanted = {row.live, row.warm} if row else set()
+        wanted = {row.live, row.warm, *(one.release for one in row.instances)} if row else set()
         kept |= {release.image for release in known[:RELEASES_KEPT]}
         kept |= {release.image for release in known if release.version in wanted}
     return frozenset(kept)

@@ -169,7 +169,7 @@ class Generations:
         """Name it, then point `current` at it; each is safe before the next."""
         self._locks.need_host()
         before = self._link.number()
-        if before == staged.number:
+        if before == staged.number and self.current() == staged.manifest:
             return staged.manifest
         if before != staged.manifest.parent:
             raise StateError(f"cannot publish generation {staged.number}: generation {before} came in between")

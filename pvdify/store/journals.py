@@ -68,14 +68,14 @@ class Journals:
             raise StateError(f"cannot begin the journal {path}: {accepted.id} is no operation's id")
         with told(f"begin the journal {path}"):
             descriptor = self._reserve.spend(lambda: opened(path, new=True))
+            journal = Journal(descriptor, path, Lines((), 0), reserve=self._reserve, now=self._now)
             try:
                 locked(descriptor)
-                journal = Journal(descriptor, path, Lines((), 0), reserve=self._reserve, now=self._now)
                 journal.accept(accepted, boot_id)
                 sync_directory(self._path)
             except BaseException:
                 path.unlink(missing_ok=True)
-                os.close(descriptor)
+                journal.close()
                 raise
         return journal
 

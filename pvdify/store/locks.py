@@ -68,8 +68,9 @@ class Locks:
         path = self._settings.app_lock(app_name(app))
         with told(f"lock {app}"):
             while True:
-                with suppress(FileNotFoundError):  # the directory went with the last holder, between the two lines
-                    path.parent.mkdir(exist_ok=True)
+                with suppress(FileExistsError):
+                    path.parent.mkdir()
+                with suppress(FileNotFoundError):  # the directory went with the last holder, between these lines
                     lock = _taken(path, holder, tidies=True)
                     break
         if lock is None:
@@ -87,6 +88,12 @@ class Locks:
         with told(f"lock {path}"):
             path.parent.mkdir(mode=0o711, exist_ok=True)
             return _taken(path, f"pid {os.getpid()}")
+
+    def try_share(self, path: Path) -> Lock | None:
+        """Take a share of the lock at *path*: others may have one too, and nobody has all of it meanwhile."""
+        with told(f"lock {path}"):
+            path.parent.mkdir(mode=0o711, exist_ok=True)
+            return _taken(path, f"pid {os.getpid()}", operation=fcntl.LOCK_SH)
 
     def need_host(self) -> None:
         """Raise unless the host lock is held: who changes generations without it would break the chain."""
@@ -134,10 +141,10 @@ def holder_of(path: Path) -> str:
         return ""
 
 
-def _taken(path: Path, text: str, *, tidies: bool = False) -> Lock | None:
+def _taken(path: Path, text: str, *, operation: int = fcntl.LOCK_EX, tidies: bool = False) -> Lock | None:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
-        if not locked(descriptor):
+        if not locked(descriptor, operation):
             os.close(descriptor)
             return None
         if is_same(descriptor, path):

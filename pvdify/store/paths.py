@@ -66,6 +66,11 @@ class Settings:
         return self.run / "router.lock"
 
     @property
+    def images_lock(self) -> Path:
+        """Shared by whoever needs an image that no generation names yet, held by whoever removes images."""
+        return self.run / "images.lock"
+
+    @property
     def loaded(self) -> Path:
         """The number of the generation that systemd last read in this boot."""
         return self.run / "loaded"

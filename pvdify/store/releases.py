@@ -70,12 +70,8 @@ class Releases:
 
     def write(self, release: Release) -> None:
         """Record a release under its version, unless that is another one's."""
-        import tomli_w
-
         path = self._path(app_name(release.app), release.version)
-        about = f"# v{release.version} of {release.app}: written once and never changed.\n"
-        builtins = msgspec.to_builtins(release)
-        text = (about + tomli_w.dumps(builtins)).encode()
+        text = text_of(release)
         with told(f"write {path}"):
             try:
                 make_directory(path.parent, 0o755)
@@ -89,3 +85,11 @@ class Releases:
 
     def _path(self, app: str, version: int) -> Path:
         return self._settings.releases(app) / f"v{version}.toml"
+
+
+def text_of(release: Release) -> bytes:
+    """The file of *release*."""
+    import tomli_w
+
+    about = f"# v{release.version} of {release.app}: written once and never changed.\n"
+    return (about + tomli_w.dumps(msgspec.to_builtins(release))).encode()

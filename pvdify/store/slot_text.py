@@ -24,39 +24,46 @@ _HEADER: Final = """\
 # Deploys and rollbacks leave this file alone; `pvdify ps:scale` sets the counts in it.
 
 """
-_MORE: Final = """
-# More that can be said here; what stands behind # is the default, or an example:
-#
-# image = "ghcr.io/org/app:v1"    # of the first release, and of `pvdify deploy` without --image
-# port = 8080                     # where the container listens; it is told as PORT (default: what the image exposes)
+_KEYS: Final = """
+# More that can be said here: behind # stands an example, or the default.
+# image = "ghcr.io/org/app:v1"      # of the first release, and of `pvdify deploy` without --image
+# port = 8080                       # where the container listens; it is told as PORT (default: what the image exposes)
 # domains = ["app.example.org"]
-# release_command = "bin/migrate" # once per release, in the new image, before any instance starts
-# drain = "30s"                   # how long an old instance may finish its requests
-# stop = "10s"                    # from SIGTERM to SIGKILL
-#
-# [healthcheck]
-# type = "http"                   # or tcp, none
-# path = "/health"                # must answer 2xx or 3xx; without a path any status below 500 will do
-# timeout = "30s"
-#
+# release_command = "bin/migrate"   # once per release, in its image, before any instance starts
+# drain = "30s"                     # how long an old instance may finish its requests
+# stop = "10s"                      # from SIGTERM to SIGKILL
+
+"""
+_TABLES: Final = """
 # [processes.worker]
 # command = "bin/worker"
 # count = 1
-#
-# [resources]                     # of each instance
+
+# [healthcheck]
+# type = "http"                     # or tcp, none
+# path = "/health"                  # must answer 2xx or 3xx; without a path any status below 500 will do
+# timeout = "30s"
+
+# [resources]                       # of each instance
 # memory = "512M"
 # cpu = 0.5
-#
-# [env]                           # nothing secret: anybody on the host can read it
+
+# [env]                             # nothing secret: it stands in the unit, where anybody on the host can read it
 # LOG_LEVEL = "info"
 """
 
 
 def new_text(slot: Slot) -> bytes:
-    """A file for an app that has none yet."""
-    document = tomlkit.document()
-    _merge(document, _stated(slot), {})
-    return (_HEADER.format(name=slot.name) + tomlkit.dumps(document) + _MORE).encode()
+    """A file for an app that has none yet: what is declared, and what more there is to say, where it may be said."""
+    stated = _stated(slot)
+    keys = tomlkit.dumps({key: value for key, value in stated.items() if not isinstance(value, dict)})
+    tables = {key: value for key, value in stated.items() if isinstance(value, dict)}
+    processes = {
+        name: {"count": process.count} | msgspec.to_builtins(process) for name, process in slot.processes.items()
+    }
+    text = tomlkit.dumps({**tables, "processes": processes})
+    more = "\n".join(line for line in _KEYS.split("\n") if line[2:].partition(" ")[0] not in stated)
+    return (_HEADER.format(name=slot.name) + keys + more + text + _TABLES).encode()
 
 
 def merged(old: bytes, slot: Slot) -> bytes:
@@ -101,7 +108,17 @@ def _merge(table: MutableMapping[str, Value], stated: Mapping[str, Value], whole
             inner = whole.get(key)
             _merge(old, value, inner if isinstance(inner, dict) else {})
         elif old is None or _plain(old) != _plain(value):
-            table[key] = value
+            table[key] = _apart(value)
+
+
+def _apart(value: Value) -> Value | Table:
+    """*value*, with an empty line behind it if it is a table."""
+    if not isinstance(value, dict):
+        return value
+    table = tomlkit.table()
+    table.update(value)
+    table.add(tomlkit.nl())
+    return table
 
 
 def _plain(value: object) -> object:

@@ -138,6 +138,10 @@ class State:
         """The numbers of all that are kept, newest first."""
         return self._generations.numbers()
 
+    def generation_path(self, number: int) -> Path:
+        """Where the tree of generation *number* is, for programs that read it as a whole."""
+        return self.settings.generation(number)
+
     def artefact(self, number: int, path: str) -> str:
         """The text of the file *path* of generation *number*, checked against its manifest."""
         return self._generations.artefact(number, path)
@@ -265,6 +269,14 @@ class State:
     def try_router_lock(self) -> Lock | None:
         """The router lock, or None."""
         return self._locks.try_lock(self.settings.router_lock)
+
+    def try_share_images(self) -> Lock | None:
+        """A share of the lock on images: as long as anybody has one, none is removed; None while somebody removes some."""
+        return self._locks.try_share(self.settings.images_lock)
+
+    def try_images_lock(self) -> Lock | None:
+        """The lock on images, to remove those that nobody needs; None while anybody fetches or starts one."""
+        return self._locks.try_lock(self.settings.images_lock)
 
     # registries
 
