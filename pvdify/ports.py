@@ -68,7 +68,7 @@ class Systemd(Protocol):
         """The state of each of *units*, in that order; an unknown unit has load `not-found`."""
 
     async def matching(self, pattern: str) -> tuple[UnitStatus, ...]:
-        """Every unit that systemd has in memory, or as a file, whose name fits the glob *pattern*."""
+        """Every unit that systemd has in memory (all that run or failed are) whose name fits the glob *pattern*."""
 
     async def lend(self, units: Mapping[UnitName, bytes]) -> None:
         """Make *units* known without a reload (until `take_back`, or a reboot), in /run/systemd/system."""
@@ -105,11 +105,12 @@ class Workers(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One instance as the router's server."""
+    """One instance as the router's server; if it is checked, every *interval*."""
 
     name: str
     port: int
     is_checked: bool = False
+    interval: str = "2s"
 
 
 class Router(Protocol):

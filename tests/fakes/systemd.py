@@ -88,7 +88,7 @@ class FakeSystemd:
 
     async def matching(self, pattern: str) -> tuple[UnitStatus, ...]:
         await anyio.lowlevel.checkpoint()
-        found = sorted(unit for unit in {*self.known, *self.states} if fnmatchcase(unit, pattern))
+        found = sorted(unit for unit in self.states if fnmatchcase(unit, pattern))
         return tuple(self._status(unit) for unit in found)
 
     async def lend(self, units: Mapping[UnitName, bytes]) -> None:
