@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import Collected
-from pvdify.model.requests import Nothing
 from pvdify.ops.locking import held
 from pvdify.plan.keep import GENERATIONS_KEPT, RELEASES_KEPT, generations_kept, images_kept, images_to_remove
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
     from pvdify.model.release import Release
+    from pvdify.model.requests import Nothing
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import anyio
 import msgspec
 
 from pvdify.errors import (
     ArchitectureError,
     DiskLowError,
     ImageNotFoundError,
-    PvdifyError,
     SpecError,
 )
 from pvdify.model.answers import Changed
@@ -19,9 +17,10 @@ from pvdify.model.event import Outcome
 from pvdify.model.image import Image, ImageRef, image_ref
 from pvdify.model.names import WEB
 from pvdify.model.release import same_release
+from pvdify.ops.beside import beside
 from pvdify.ops.collect import collect_after
 from pvdify.ops.locking import held
-from pvdify.ops.publish import programs
+from pvdify.ops.publish import programs, ready_to_render
 from pvdify.ops.recover import recover
 from pvdify.ops.swap import Wish, carry_out
 from pvdify.plan.release import formation_of, release_of
@@ -67,25 +66,7 @@ async def deploy(host: Host, running: Running, request: Deploy) -> Changed:
 
 async def fetched(host: Host, running: Running, reference: ImageRef) -> Image:
     """The image of *reference*, in the store and fit for this machine; a tag is always resolved again, a digest only fetched when missing."""
-    found: list[Image] = []
-
-    async def find() -> None:
-        found.append(await _fetched(host, running, reference))
-
-    failures: list[PvdifyError] = []
-
-    async def caught() -> None:
-        try:
-            await find()
-        except PvdifyError as error:
-            failures.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(caught)
-        tasks.start_soon(programs, host)  # asks two programs for their versions while the registry is waited for
-    if failures:
-        raise failures[0]
-    (image,) = found
+    image = await beside(lambda: _fetched(host, running, reference), lambda: programs(host), ready_to_render)
     machine = await host.podman.architecture()
     if image.architecture and image.architecture != machine:
         raise ArchitectureError(reference.wanted, image_arch=image.architecture, host_arch=machine)

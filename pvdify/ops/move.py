@@ -27,7 +27,12 @@ _DRAIN_EVERY: Final = 0.05
 def servers(row: AppRow) -> tuple[Server, ...]:
     """The servers that the router must have for *row*."""
     return tuple(
-        Server(name=one.instance(row.name).server, port=one.port, is_checked=row.router.is_checked)
+        Server(
+            name=one.instance(row.name).server,
+            port=one.port,
+            is_checked=row.router.is_checked,
+            interval=row.router.interval,
+        )
         for one in row.servers()
     )
 

@@ -14,6 +14,7 @@ from pvdify.errors import HostError, ProgramTooOldError, PvdifyError
 from pvdify.model.manifest import AppRow, Manifest, Retained
 from pvdify.model.names import UnitName, instance_of
 from pvdify.ops.locking import held
+from pvdify.render.environment import prepare
 from pvdify.render.tree import Artefact, app_artefacts, host_artefacts
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ async def programs(host: Host) -> dict[str, str]:
     if systemd < SYSTEMD_FLOOR:
         raise ProgramTooOldError(f"cannot drive systemd {systemd}: {SYSTEMD_FLOOR} or newer is needed", hint=NEWER)
     return {"podman": text, "systemd": str(systemd)}
+
+
+async def ready_to_render() -> None:
+    """Compile the templates: a tenth of a second that passes while a registry or systemd is waited for."""
+    await anyio.to_thread.run_sync(prepare)
 
 
 def healed(host: Host, manifest: Manifest, path: str) -> bytes | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from pvdify.model.manifest import AppRow, InstanceRow, RouterRow, router_row
 from pvdify.model.names import WEB
+from pvdify.model.slot import HealthType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +129,7 @@ def router_of(row: AppRow, release: Release) -> RouterRow:
     return router_row(
         path=check.path,
         interval=check.interval,
-        is_checked=len(row.servers()) > 1,
+        is_checked=len(row.servers()) > 1 and check.type is HealthType.HTTP,
         holds=web is not None and not web.overlap,
     )
 
