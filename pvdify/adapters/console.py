@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pvdify.adapters.process import run_in_front
 
 
-@dataclass(frozen=True, slots=True)
 class Terminal:
-    """This process's own standard input, output and error."""
+    """`Console` of this machine."""
 
-    async def run(self, argv: tuple[str, ...], *, interactive: bool) -> int:
-        del interactive  # the vector says it already: a terminal or pipes
+    async def run(self, argv: tuple[str, ...], *, interactive: bool) -> int:  # noqa: ARG002 -- argv says it already
         return await run_in_front(*argv)

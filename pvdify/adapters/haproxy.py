@@ -106,7 +106,7 @@ class HAProxy:
             await self._do(f"set server {app}/{name} state maint", "No such server")
             deadline = monotonic() + _LETS_GO_FOR
             # The last connection may be a moment from its end. What does not go at all gets no request, and is gone after a reload.
-            while not await self._is_gone(app, name) and monotonic() < deadline:
+            while not await self._is_gone(app, name) and monotonic() < deadline:  # noqa: ASYNC110 -- it is HAProxy that lets go
                 await anyio.sleep(_PAUSE)
 
     async def servers(self, app: str) -> tuple[Server, ...]:

@@ -73,7 +73,7 @@ async def answered(socket: Path, text: str, *, patience: float = _PATIENCE) -> s
             return answer
         if monotonic() > deadline:
             raise RouterError(
-                f"cannot ask the router `{text.split()[0]}`: it does not answer",
+                f"cannot ask the router `{text.split(maxsplit=1)[0]}`: it does not answer",
                 hint="look at it with `systemctl status pvdify-router.service`",
             )
         await anyio.sleep(_PAUSE)

@@ -16,7 +16,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that is answered."""
 
 
-class AppSummary(Answer, omit_defaults=False):
+class AppSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One line of `pvdify apps`."""
 
     name: str
@@ -29,13 +29,13 @@ class AppSummary(Answer, omit_defaults=False):
     is_edited: bool = False
 
 
-class Apps(Answer, omit_defaults=False):
+class Apps(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """Every app of the host, by name."""
 
     apps: tuple[AppSummary, ...]
 
 
-class AppInfo(Answer, omit_defaults=False):
+class AppInfo(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """All of one app: what is declared, and what runs."""
 
     name: str
@@ -59,7 +59,7 @@ class AppInfo(Answer, omit_defaults=False):
     pending_changes: tuple[str, ...] = ()
 
 
-class ReleaseSummary(Answer, omit_defaults=False):
+class ReleaseSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One line of `pvdify releases`."""
 
     version: int
@@ -70,13 +70,13 @@ class ReleaseSummary(Answer, omit_defaults=False):
     created_by: str
 
 
-class Releases(Answer, omit_defaults=False):
+class Releases(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """The releases of an app, newest first."""
 
     releases: tuple[ReleaseSummary, ...]
 
 
-class ReleaseInfo(Answer, omit_defaults=False):
+class ReleaseInfo(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """All of one release."""
 
     version: int
@@ -96,7 +96,7 @@ class ReleaseInfo(Answer, omit_defaults=False):
     failure: Failure | None = None
 
 
-class ProcessDefinition(Answer, omit_defaults=False):
+class ProcessDefinition(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One process of the formation."""
 
     name: str
@@ -104,7 +104,7 @@ class ProcessDefinition(Answer, omit_defaults=False):
     count: int
 
 
-class InstanceState(Answer, omit_defaults=False):
+class InstanceState(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One instance as it is now; memory and cpu are null where the kernel does not count them."""
 
     name: str
@@ -120,14 +120,14 @@ class InstanceState(Answer, omit_defaults=False):
     is_live: bool
 
 
-class Processes(Answer, omit_defaults=False):
+class Processes(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """The formation of an app and its instances."""
 
     definitions: tuple[ProcessDefinition, ...]
     instances: tuple[InstanceState, ...]
 
 
-class Changed(Answer, omit_defaults=False):
+class Changed(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """The end of a change."""
 
     operation: str
@@ -140,7 +140,7 @@ class Changed(Answer, omit_defaults=False):
     url: str = ""
 
 
-class Created(Answer, omit_defaults=False):
+class Created(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """A new app."""
 
     name: str
@@ -150,13 +150,13 @@ class Created(Answer, omit_defaults=False):
     created_at: str
 
 
-class RunResult(Answer, omit_defaults=False):
+class RunResult(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """How a one-off command ended."""
 
     status: int
 
 
-class LogEntry(Answer, omit_defaults=False):
+class LogEntry(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One line of an app's output; *cursor* resumes after it."""
 
     at: str
@@ -167,7 +167,7 @@ class LogEntry(Answer, omit_defaults=False):
     cursor: str
 
 
-class PlanStep(Answer, omit_defaults=False):
+class PlanStep(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One thing that `apply` would do."""
 
     app: str
@@ -175,14 +175,14 @@ class PlanStep(Answer, omit_defaults=False):
     detail: str
 
 
-class PlanAnswer(Answer, omit_defaults=False):
+class PlanAnswer(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """Everything that `apply` would do, in order; empty if the host is as declared."""
 
     steps: tuple[PlanStep, ...]
     drift: tuple[str, ...] = ()
 
 
-class GenerationSummary(Answer, omit_defaults=False):
+class GenerationSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One line of `pvdify generations`."""
 
     number: int
@@ -194,13 +194,13 @@ class GenerationSummary(Answer, omit_defaults=False):
     is_current: bool
 
 
-class Generations(Answer, omit_defaults=False):
+class Generations(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """The generations that are kept, newest first."""
 
     generations: tuple[GenerationSummary, ...]
 
 
-class FileDiff(Answer, omit_defaults=False):
+class FileDiff(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One file that differs; *diff* is unified text."""
 
     path: str
@@ -208,7 +208,7 @@ class FileDiff(Answer, omit_defaults=False):
     diff: str
 
 
-class GenerationDiff(Answer, omit_defaults=False):
+class GenerationDiff(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """What changed from one generation to another."""
 
     number: int
@@ -224,7 +224,7 @@ class CheckStatus(StrEnum):
     FAIL = "fail"
 
 
-class Check(Answer, omit_defaults=False):
+class Check(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """One thing that `doctor` looked at."""
 
     name: str
@@ -233,7 +233,7 @@ class Check(Answer, omit_defaults=False):
     hint: str = ""
 
 
-class Doctor(Answer, omit_defaults=False):
+class Doctor(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """All that `doctor` saw."""
 
     checks: tuple[Check, ...]
@@ -244,7 +244,7 @@ class Doctor(Answer, omit_defaults=False):
         return all(check.status is not CheckStatus.FAIL for check in self.checks)
 
 
-class Collected(Answer, omit_defaults=False):
+class Collected(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """What `gc` removed."""
 
     generations: tuple[int, ...]
@@ -253,20 +253,20 @@ class Collected(Answer, omit_defaults=False):
     bytes: int
 
 
-class Registries(Answer, omit_defaults=False):
+class Registries(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """The registries that the host has a login for."""
 
     registries: tuple[str, ...]
 
 
-class Initialised(Answer, omit_defaults=False):
+class Initialised(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """The state directory is there."""
 
     state: str
     was_there: bool
 
 
-class OperationSummary(Answer, omit_defaults=False):
+class OperationSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """An operation, without its events."""
 
     id: str
@@ -281,7 +281,7 @@ class OperationSummary(Answer, omit_defaults=False):
     failure: Failure | None = None
 
 
-class Operations(Answer, omit_defaults=False):
+class Operations(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """Operations, newest first."""
 
     operations: tuple[OperationSummary, ...]

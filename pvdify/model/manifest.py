@@ -22,7 +22,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     """Part of a manifest."""
 
 
-class InstanceRow(_Row):
+class InstanceRow(_Row, frozen=True, kw_only=True):
     """One instance that has a unit in the generation; *is_live* ones are in the target and in the router."""
 
     release: int
@@ -36,7 +36,7 @@ class InstanceRow(_Row):
         return Instance(app, self.release, self.process, self.ordinal)
 
 
-class RouterRow(_Row):
+class RouterRow(_Row, frozen=True, kw_only=True):
     """What the router must know of an app's live release."""
 
     path: str = "/"
@@ -46,7 +46,7 @@ class RouterRow(_Row):
     holds: bool = False
 
 
-class SlotStamp(_Row):
+class SlotStamp(_Row, frozen=True, kw_only=True):
     """Size and modification time of the `slot.toml` that was last applied: tells a listing whether it was edited since."""
 
     size: int
@@ -54,7 +54,7 @@ class SlotStamp(_Row):
     sha256: str
 
 
-class AppRow(_Row):
+class AppRow(_Row, frozen=True, kw_only=True):
     """One app in one generation."""
 
     name: str
@@ -86,14 +86,14 @@ class AppRow(_Row):
         return tuple(row for row in self.instances if row.release == release)
 
 
-class Retained(_Row):
+class Retained(_Row, frozen=True, kw_only=True):
     """A destroyed app whose volumes were kept: its id block stays its own."""
 
     app: str
     ids: int
 
 
-class Manifest(_Row):
+class Manifest(_Row, frozen=True, kw_only=True):
     """`manifest.json` of one generation."""
 
     number: int

@@ -14,7 +14,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Recorded values: written by pvdify, read by pvdify and people."""
 
 
-class ReleaseProcess(_Record):
+class ReleaseProcess(_Record, frozen=True, kw_only=True):
     """One process of a release, with nothing left to default."""
 
     command: tuple[str, ...] = ()

@@ -22,17 +22,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Something that is asked for."""
 
 
-class Nothing(Request):
+class Nothing(Request, frozen=True, kw_only=True):
     """A request without parameters."""
 
 
-class ForApp(Request):
+class ForApp(Request, frozen=True, kw_only=True):
     """A request about one app."""
 
     app: AppName
 
 
-class CreateApp(Request):
+class CreateApp(Request, frozen=True, kw_only=True):
     """Make an app slot: a name, a front port and an id block, without a release yet."""
 
     name: AppName
@@ -41,21 +41,21 @@ class CreateApp(Request):
     image: ImageText | None = None
 
 
-class DestroyApp(Request):
+class DestroyApp(Request, frozen=True, kw_only=True):
     """Stop an app and forget it; its volumes are kept unless *volumes* says otherwise."""
 
     app: AppName
     volumes: bool = False
 
 
-class Deploy(Request):
+class Deploy(Request, frozen=True, kw_only=True):
     """Make a release of *image* (or of what the slot declares) and give it the traffic."""
 
     app: AppName
     image: ImageText | None = None
 
 
-class Rollback(Request):
+class Rollback(Request, frozen=True, kw_only=True):
     """Go back to *version*, or to the newest earlier release that was live and good."""
 
     app: AppName
@@ -63,28 +63,28 @@ class Rollback(Request):
     keep_config: bool = False
 
 
-class ForRelease(Request):
+class ForRelease(Request, frozen=True, kw_only=True):
     """A request about one release."""
 
     app: AppName
     version: Version
 
 
-class Scale(Request):
+class Scale(Request, frozen=True, kw_only=True):
     """How many instances of which process."""
 
     app: AppName
     processes: dict[ProcessName, Count]
 
 
-class Restart(Request):
+class Restart(Request, frozen=True, kw_only=True):
     """Replace the instances of one process, or of all, by fresh ones of the same release."""
 
     app: AppName
     process: ProcessName | None = None
 
 
-class RunOnce(Request):
+class RunOnce(Request, frozen=True, kw_only=True):
     """A one-off command in the live release's image and environment."""
 
     app: AppName
@@ -92,7 +92,7 @@ class RunOnce(Request):
     interactive: bool = False
 
 
-class ReadLogs(Request):
+class ReadLogs(Request, frozen=True, kw_only=True):
     """Lines that an app wrote."""
 
     app: AppName
@@ -105,7 +105,7 @@ class ReadLogs(Request):
     after: Annotated[str, Meta(max_length=512)] | None = None
 
 
-class Apply(Request):
+class Apply(Request, frozen=True, kw_only=True):
     """Bring the host to what is declared: to *slots*, or to every `slot.toml` in the state directory."""
 
     slots: tuple[Slot, ...] | None = None
@@ -113,21 +113,21 @@ class Apply(Request):
     app: AppName | None = None
 
 
-class DiffGenerations(Request):
+class DiffGenerations(Request, frozen=True, kw_only=True):
     """What changed between two generations."""
 
     number: GenerationNumber
     other: GenerationNumber
 
 
-class SwitchGeneration(Request):
+class SwitchGeneration(Request, frozen=True, kw_only=True):
     """Bring every app back to its release in generation *number*; *exact* stops the younger apps too."""
 
     number: GenerationNumber
     exact: bool = False
 
 
-class Login(Request):
+class Login(Request, frozen=True, kw_only=True):
     """Credentials for a registry."""
 
     registry: RegistryHost
@@ -135,26 +135,26 @@ class Login(Request):
     password: Annotated[str, Meta(min_length=1, max_length=16_384)]
 
 
-class Logout(Request):
+class Logout(Request, frozen=True, kw_only=True):
     """Forget the credentials for a registry."""
 
     registry: RegistryHost
 
 
-class ForOperation(Request):
+class ForOperation(Request, frozen=True, kw_only=True):
     """A request about one operation."""
 
     id: OperationId
 
 
-class Follow(Request):
+class Follow(Request, frozen=True, kw_only=True):
     """The events of one operation, from the one after *after* on."""
 
     id: OperationId
     after: int = -1
 
 
-class ListOperations(Request):
+class ListOperations(Request, frozen=True, kw_only=True):
     """An app's operations, newest first."""
 
     app: AppName

@@ -67,7 +67,7 @@ class HealthType(StrEnum):
     NONE = "none"
 
 
-class Healthcheck(_Spec):
+class Healthcheck(_Spec, frozen=True, kw_only=True):
     """How, and for how long, a new instance is asked before it gets traffic."""
 
     type: HealthType = HealthType.HTTP
@@ -76,7 +76,7 @@ class Healthcheck(_Spec):
     timeout: Duration = "30s"
 
 
-class Resources(_Spec):
+class Resources(_Spec, frozen=True, kw_only=True):
     """Limits of one instance."""
 
     memory: Size | None = None
@@ -84,7 +84,7 @@ class Resources(_Spec):
     tasks: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
 
-class Volume(_Spec):
+class Volume(_Spec, frozen=True, kw_only=True):
     """A named volume: its data outlive releases, restarts and, unless told otherwise, the app."""
 
     name: Annotated[str, Meta(pattern=closed(r"[a-z][a-z0-9-]{0,30}"))]
@@ -92,7 +92,7 @@ class Volume(_Spec):
     read_only: bool = False
 
 
-class Process(_Spec):
+class Process(_Spec, frozen=True, kw_only=True):
     """One long-running command of a slot; each instance becomes one Quadlet container."""
 
     command: Command | None = None
@@ -102,7 +102,7 @@ class Process(_Spec):
     overlap: bool | None = None
 
 
-class Slot(_Spec):
+class Slot(_Spec, frozen=True, kw_only=True):
     """The declaration of one app; `slot.toml` on disk."""
 
     name: AppName

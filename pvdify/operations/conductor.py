@@ -73,14 +73,7 @@ class Conductor:
         if self._tasks is None:
             raise RefusedError("cannot accept an operation: the conductor is not running")
         locks = ExitStack()
-        while True:
-            try:
-                running = locks.enter_context(accepted(self.host, name, app=app, actor=actor))
-                break
-            except AppBusyError:
-                if not waits:
-                    raise
-                await anyio.sleep(_WAIT)
+        running = await self._accepted(locks, name, app=app, actor=actor, waits=waits)
         task = _Task(running)
         self._known[running.id] = task
         self._tasks.start_soon(self._run, task, run, locks)
@@ -109,6 +102,15 @@ class Conductor:
     def events(self, id_: str, *, after: int = -1) -> AsyncIterator[Event]:
         """The operation's events, from its journal."""
         return follow(self.host, Follow(id=id_, after=after))
+
+    async def _accepted(self, locks: ExitStack, name: str, *, app: str, actor: str, waits: bool) -> Running:
+        while True:
+            try:
+                return locks.enter_context(accepted(self.host, name, app=app, actor=actor))
+            except AppBusyError:
+                if not waits:
+                    raise
+            await anyio.sleep(_WAIT)
 
     async def _run(self, task: _Task, run: Run, locks: ExitStack) -> None:
         try:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.e2e.installed import installed
+from tests.e2e.installed import installed, make
 from tests.e2e.load import Load
 from tests.e2e.operator import Operator
 
@@ -25,7 +25,7 @@ def main() -> int:
         operator.push("v3", env={"APP_HEALTH": "bad"}, labels={"pvdify.health": "/health"})
         front = operator.create("blog")
         _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v1")
-        with Load(bed, fronts=(front,)) as load:
+        with Load(bed, front, keep_alive=6, new=3, slow=1, uploads=1, rate=1000) as load:
             _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")
             _say("v3 never becomes healthy; it must be refused, and v2 must go on serving")
             refused = _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v3", check=False)
@@ -36,12 +36,13 @@ def main() -> int:
             _type(operator, "ps", "blog")
             _type(operator, "releases", "blog")
         result = load.result
+        assert result is not None
         deploy_ms = operator.answer("deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")["serving_ms"]
         rollback_ms = operator.answer("rollback", "blog")["serving_ms"]
         image = str(operator.answer("releases:info", "blog", "v1")["image"])
         floor_ms = operator.floor_ms(image)
         _say("uninstalling pvdify, then rebooting: the app must come back by itself")
-        bed.run("make", "-C", "/opt/pvdify-source", "uninstall", timeout=120)
+        make(bed, "uninstall")
         bed.reboot()
         seconds = operator.wait_for(front, "release=v1")
         _say(f"blog answers {seconds:.1f} s after the boot: {operator.curl(front).strip()}")

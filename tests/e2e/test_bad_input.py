@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -123,7 +123,7 @@ def test_a_login_opens_a_private_registry_and_a_wrong_one_is_refused(operator: O
     ],
 )
 def test_releases_that_never_serve_leave_the_old_one_serving_and_explain_themselves(
-    operator: Operator, release: str, options: dict[str, object], words: tuple[str, ...]
+    operator: Operator, release: str, options: dict[str, Any], words: tuple[str, ...]
 ) -> None:
     before = world(operator)
     image = operator.push(release, **options)

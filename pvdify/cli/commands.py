@@ -1,0 +1,114 @@
+"""Which commands there are: their themes, summaries and modules. A module is imported when its command is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command; its function in *module* is called as the command, with `_` for `:`."""
+
+    name: str
+    module: str
+    summary: str
+
+    @property
+    def function(self) -> str:
+        """The name of the command in its module."""
+        return self.name.replace(":", "_")
+
+
+THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
+    (
+        "Apps",
+        (
+            Entry("apps", "apps", "List the apps."),
+            Entry("apps:create", "apps", "Create an app: a name and a front port, no release yet."),
+            Entry("apps:info", "apps", "Show one app: what is declared, and what runs."),
+            Entry("apps:destroy", "apps", "Stop an app and forget it; its volumes stay unless told otherwise."),
+        ),
+    ),
+    (
+        "Releases",
+        (
+            Entry("deploy", "releases", "Make a release of an image and give it the traffic."),
+            Entry("releases", "releases", "List an app's releases, newest first."),
+            Entry("releases:info", "releases", "Show one release, and why it failed if it did."),
+            Entry("rollback", "releases", "Give the traffic back to an earlier release."),
+        ),
+    ),
+    (
+        "Processes",
+        (
+            Entry("ps", "ps", "Show an app's processes and instances."),
+            Entry("ps:scale", "ps", "Set how many instances of a process run."),
+            Entry("ps:restart", "ps", "Replace instances by fresh ones, losing no request."),
+            Entry("ps:stop", "ps", "Stop an app; it stays stopped, also after a boot."),
+            Entry("ps:start", "ps", "Start a stopped app at the release it had."),
+            Entry("run", "run", "Run a one-off command in the live release's image."),
+            Entry("logs", "logs", "Read what an app wrote."),
+        ),
+    ),
+    (
+        "Declared",
+        (
+            Entry("plan", "declared", "Show what `apply` would do; nothing is changed."),
+            Entry("apply", "declared", "Bring the host to what is declared."),
+            Entry("render", "render", "Write the files that slots make; needs no host."),
+        ),
+    ),
+    (
+        "Host",
+        (
+            Entry("init", "host", "Make the state directory and the first generation."),
+            Entry("doctor", "host", "Check everything that pvdify stands on."),
+            Entry("gc", "host", "Remove generations, images and journals that nobody needs."),
+            Entry("generations", "generations", "List the generations that are kept, newest first."),
+            Entry("generations:diff", "generations", "Show what changed from one generation to another."),
+            Entry("generations:switch", "generations", "Bring every app back to its release in a generation."),
+            Entry("operations", "operations", "List an app's operations, newest first."),
+            Entry("operations:info", "operations", "Show one operation, and why it failed if it did."),
+        ),
+    ),
+    (
+        "Registries",
+        (
+            Entry("registry:login", "registry", "Log in to a registry, for pulls."),
+            Entry("registry:list", "registry", "List the registries that the host has a login for."),
+            Entry("registry:logout", "registry", "Forget the login for a registry."),
+        ),
+    ),
+)
+ENTRIES: Final = {entry.name: entry for _, entries in THEMES for entry in entries}
+ALIASES: Final = {"apps:delete": "apps:destroy"}
+
+
+def entry_of(name: str) -> Entry | None:
+    """The command that *name* means, if any."""
+    return ENTRIES.get(ALIASES.get(name, name))
+
+
+def nearest(name: str) -> str:
+    """The command that somebody who typed *name* may have meant; empty if there is none like it.
+
+    >>> nearest("aps:create"), nearest("scale"), nearest("frobnicate")
+    ('apps:create', 'ps:scale', '')
+    """
+    names = [*ENTRIES, *ALIASES]
+    same_end = [one for one in names if one.partition(":")[2] == name]
+    if len(same_end) == 1:
+        return same_end[0]
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), "")
+
+
+def spelled_apart(name: str, word: str) -> str:
+    """The command that `pvdify name word` may have meant: `ps scale` is `ps:scale`.
+
+    >>> spelled_apart("ps", "scale"), spelled_apart("ps", "blog")
+    ('ps:scale', '')
+    """
+    together = f"{name}:{word}"
+    return together if entry_of(together) else ""

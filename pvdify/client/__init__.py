@@ -1,0 +1,1 @@
+"""Ways to ask: the same three calls, in process or over the wire."""
