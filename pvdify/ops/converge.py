@@ -39,7 +39,7 @@ async def converge(host: Host, running: Running, app: str) -> None:
         await _end(host, running, app, row, extra)
     if row is not None:
         await drop_unneeded(host, running, app)
-    await load(host, at_least=host.state.current().number)
+    await load(host, app, at_least=host.state.current().number)
     if extra:
         await host.systemd.reset_failed(*(one.unit for one in extra))
     if row is not None and live:
@@ -78,7 +78,7 @@ async def _start(host: Host, running: Running, live: tuple[Instance, ...]) -> No
     if not down:
         return
     if any(status.load == "not-found" for status in statuses):
-        await load(host, at_least=host.state.current().number)
+        await load(host, app, at_least=host.state.current().number)
     try:
         await host.systemd.start(*down, timeout=START_TIMEOUT + 10)
     except PvdifyError as error:

@@ -48,7 +48,7 @@ async def heal_host(host: Host, running: Running) -> None:
     if any(not path.startswith("quadlet/") for path in host.state.drift(host.state.current().number)):
         await mended(host, running)
         await reload_router(host)
-        await load(host, at_least=host.state.current().number)
+        await load(host, "", at_least=host.state.current().number)
 
 
 async def mended(host: Host, running: Running) -> tuple[str, ...]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pvdify.model.names import UnitName, target_unit
+from pvdify.model.names import UnitName, instance_of, target_unit
 from pvdify.ops.locking import held
 
 if TYPE_CHECKING:
     from pvdify.ops.host import Host
 
 
-async def load(host: Host, *, at_least: int) -> None:
-    """Reload systemd unless it has read generation *at_least*, or a newer one, since the host booted, and nothing is lent to it.
+async def load(host: Host, app: str, *, at_least: int) -> None:
+    """Reload systemd unless it has read generation *at_least*, or a newer one, since the host booted, and nothing is to be taken back from it.
 
-    What was lent stands in the generation as well, so whoever comes first takes back all of it, and those who wait need no reload of their own.
+    What was lent stands in the generation as well, so whoever comes first takes back what he can, and those who wait need no reload of their own.
+    The caller holds the lock of *app* and starts nothing meanwhile.
     """
     async with held(host.state.try_reload_lock):
         loaded = host.state.loaded()
-        lent = await host.systemd.lent()
+        lent = await _not_needed(host, app)
         if loaded is not None and loaded >= at_least and not lent:
             return
         number = host.state.current().number
@@ -26,6 +27,15 @@ async def load(host: Host, *, at_least: int) -> None:
             await host.systemd.take_back(*lent)
         await host.systemd.reload()
         host.state.note_loaded(number)
+
+
+async def _not_needed(host: Host, app: str) -> tuple[UnitName, ...]:
+    """What is lent for *app*, and of others what is active: one that is about to start would not be found between the taking back and the reload."""
+    lent = await host.systemd.lent()
+    own = {unit for unit in lent if (one := instance_of(unit)) is not None and one.app == app}
+    others = tuple(unit for unit in lent if unit not in own)
+    active = {status.unit for status in await host.systemd.show(*others) if status.is_active} if others else set()
+    return tuple(unit for unit in lent if unit in own | active)
 
 
 async def start_target(host: Host, app: str) -> None:

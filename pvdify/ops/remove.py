@@ -38,7 +38,7 @@ async def remove(host: Host, running: Running, app: str, *, volumes: bool) -> tu
         await publish(host, running, app=app, change=nothing, reason=f"{app}: destroy", retained=retained)
         await reload_router(host)
         await host.systemd.stop(target_unit(app), slice_unit(app))
-        await load(host, at_least=host.state.current().number)
+        await load(host, app, at_least=host.state.current().number)
         if volumes:
             for name in names:
                 await host.podman.remove_volume(name)

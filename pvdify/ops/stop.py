@@ -100,4 +100,4 @@ async def halt(host: Host, running: Running, row: AppRow) -> None:
             await host.systemd.stop(*(one.unit for one in leaving))
             await host.router.forget(app, tuple(one.server for one in web))
         async with running.step("settle"):
-            await load(host, at_least=host.state.current().number)
+            await load(host, app, at_least=host.state.current().number)

@@ -122,7 +122,7 @@ async def _after_the_switch(host: Host, running: Running, wish: Wish, before: Ap
                 await host.router.forget(app, tuple(one.server for one in leaving if one.process == WEB))
         async with running.step("settle"):
             await drop_unneeded(host, running, app)
-            await load(host, at_least=host.state.current().number)
+            await load(host, app, at_least=host.state.current().number)
             await start_target(host, app)
     return serving
 
