@@ -1,0 +1,42 @@
+"""This machine: every role filled. Only the roots import this, when they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pvdify.ops.host import Host
+from pvdify.ports import Ports
+from pvdify.render.tree import Place
+from pvdify.store.paths import Settings
+from pvdify.store.state import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def local_host(state: Path | None = None) -> Host:
+    """The host that this process runs on, with its state in *state*, else where pvdify keeps it."""
+    from pvdify.adapters.clock import SystemClock
+    from pvdify.adapters.console import Terminal
+    from pvdify.adapters.haproxy import HAProxy
+    from pvdify.adapters.journald import Journald
+    from pvdify.adapters.podman import PodmanStore
+    from pvdify.adapters.quadlet import Generator
+    from pvdify.adapters.sockets import Sockets
+    from pvdify.adapters.systemctl import Systemctl
+
+    settings = Settings(state=state) if state else Settings()
+    return Host(
+        ports=Ports(
+            systemd=Systemctl(),
+            quadlet=Generator(),
+            router=HAProxy(),
+            podman=PodmanStore(),
+            network=Sockets(),
+            logs=Journald(),
+            console=Terminal(),
+            clock=SystemClock(settings.run),
+        ),
+        state=State(settings),
+        place=Place(state=str(settings.state), run=str(settings.run)),
+    )
