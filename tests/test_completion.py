@@ -10,7 +10,7 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "units/completion/pvdify.bash"
 ASK = """
 source "$1"
-COMP_LINE=$2 COMP_POINT=${#2}
+COMP_LINE=$2 COMP_POINT=${#2} COMP_WORDBREAKS=$3
 _pvdify pvdify
 printf '%s\\n' "${COMPREPLY[@]}"
 """
@@ -19,8 +19,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
 def completed(line: str, *, breaks: str) -> set[str]:
     """Return what bash offers for the last word of *line*."""
     said = subprocess.run(
-        ["bash", "-c", ASK, "bash", str(SCRIPT), line],
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COMP_WORDBREAKS": breaks},
+        ["bash", "-c", ASK, "bash", str(SCRIPT), line, breaks],
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,
