@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pvdify.ops.host import Host
 from pvdify.ports import Ports
 from pvdify.render.tree import Place
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-
-def local_host(state: Path | None = None) -> Host:
-    """The host that this process runs on, with its state in *state*, else where pvdify keeps it."""
+def local_host(settings: Settings | None = None) -> Host:
+    """The host that this process runs on, its state where *settings* say, else where pvdify keeps it."""
     from pvdify.adapters.clock import SystemClock
     from pvdify.adapters.console import Terminal
     from pvdify.adapters.haproxy import HAProxy
@@ -25,7 +20,7 @@ def local_host(state: Path | None = None) -> Host:
     from pvdify.adapters.sockets import Sockets
     from pvdify.adapters.systemctl import Systemctl
 
-    settings = Settings(state=state) if state else Settings()
+    settings = settings or Settings()
     return Host(
         ports=Ports(
             systemd=Systemctl(),
