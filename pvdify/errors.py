@@ -270,15 +270,17 @@ class RouterError(HostError):
 
 
 class RegistryLoginError(HostError):
-    """The registry wants a login, or another one."""
+    """The registry wants a login, or another one; *image* is the registry itself where it was the login that failed."""
 
     code = "registry-login"
 
     def __init__(self, image: str, registry: str) -> None:
-        super().__init__(
-            f"cannot pull {image}: {registry} asks for a login",
-            hint=f"type `pvdify registry:login {registry} -u USER --password-stdin`",
-        )
+        if image == registry:
+            message, hint = f"cannot log in to {registry}: it does not take that user and password", "check both"
+        else:
+            message = f"cannot pull {image}: {registry} asks for a login"
+            hint = f"type `pvdify registry:login {registry} -u USER --password-stdin`"
+        super().__init__(message, hint=hint)
         self.registry = registry
 
 

@@ -17,7 +17,7 @@ from pvdify.errors import CommandError, HostError, ProgramMissingError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from anyio.abc import ByteReceiveStream, Process
+    from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
 _PROGRAMS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TERMINAL: Final = ("TERM", "COLORTERM", "LANG", "LC_ALL", "LC_CTYPE")
@@ -44,7 +44,11 @@ class Finished:
 
 
 async def run(
-    *argv: str, timeout: float | None = _PATIENCE, env: Mapping[str, str] | None = None, limit: int = _OUTPUT
+    *argv: str,
+    timeout: float | None = _PATIENCE,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    limit: int = _OUTPUT,
 ) -> Finished:
     """Run a program to its end and answer what it said; a bad exit status is the caller's affair.
 
@@ -67,8 +71,9 @@ async def run(
         said[name] = bytes(chunks)
 
     with anyio.move_on_after(timeout):
-        async with _started(argv, {**_environment(), **(env or {})}) as process:
+        async with _started(argv, {**_environment(), **(env or {})}, has_stdin=bool(stdin)) as process:
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_write, process.stdin, stdin)
                 tasks.start_soon(read, "stdout", process.stdout)
                 tasks.start_soon(read, "stderr", process.stderr)
             if not is_too_much:
@@ -91,7 +96,7 @@ async def run_in_front(*argv: str) -> int:
     When this is cancelled it is asked to end, and killed if it does not.
     """
     terminal = {name: os.environ[name] for name in _TERMINAL if name in os.environ}
-    process = await _opened(argv, {**_environment(), **terminal}, is_in_front=True)
+    process = await _opened(argv, {**_environment(), **terminal}, stdin=None)
     try:
         status = await process.wait()
     except BaseException:
@@ -104,9 +109,16 @@ async def run_in_front(*argv: str) -> int:
     return status if status >= 0 else _SIGNAL_BASE - status
 
 
+async def _write(stream: ByteSendStream | None, text: bytes) -> None:
+    if stream is not None:
+        with suppress(anyio.BrokenResourceError):  # it did not want to read
+            await stream.send(text)
+        await stream.aclose()
+
+
 @asynccontextmanager
-async def _started(argv: tuple[str, ...], env: Mapping[str, str]) -> AsyncIterator[Process]:
-    process = await _opened(argv, env, is_in_front=False)
+async def _started(argv: tuple[str, ...], env: Mapping[str, str], *, has_stdin: bool) -> AsyncIterator[Process]:
+    process = await _opened(argv, env, stdin=PIPE if has_stdin else DEVNULL)
     try:
         yield process
     finally:
@@ -117,11 +129,12 @@ async def _started(argv: tuple[str, ...], env: Mapping[str, str]) -> AsyncIterat
             await _ended(process)
 
 
-async def _opened(argv: tuple[str, ...], env: Mapping[str, str], *, is_in_front: bool) -> Process:
+async def _opened(argv: tuple[str, ...], env: Mapping[str, str], *, stdin: int | None) -> Process:
+    """Start a program; without *stdin* it is in front, with our own standard streams and in our session."""
     try:
-        if is_in_front:
+        if stdin is None:
             return await open_process(argv, stdin=None, stdout=None, stderr=None, env=env)
-        return await open_process(argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env, start_new_session=True)
+        return await open_process(argv, stdin=stdin, stdout=PIPE, stderr=PIPE, env=env, start_new_session=True)
     except FileNotFoundError as error:
         raise ProgramMissingError(argv[0]) from error
     except OSError as error:
