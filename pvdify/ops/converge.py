@@ -31,7 +31,7 @@ async def converge(host: Host, running: Running, app: str) -> None:
     """
     row = host.state.current().apps.get(app)
     live = tuple(one.instance(app) for one in row.live_instances()) if row else ()
-    await _start(host, running, live)
+    await _start(host, running, app, live)
     if row is not None and await host.router.is_running():
         await route(host, app, reload=False)
     extra = await leftovers(host, app, live)
@@ -70,7 +70,7 @@ async def leftovers(host: Host, app: str, live: tuple[Instance, ...]) -> tuple[I
     return tuple(sorted(found - set(live)))
 
 
-async def _start(host: Host, running: Running, live: tuple[Instance, ...]) -> None:
+async def _start(host: Host, running: Running, app: str, live: tuple[Instance, ...]) -> None:
     if not live:
         return
     statuses = await host.systemd.show(*(one.unit for one in live))
