@@ -15,22 +15,27 @@ def local_host(settings: Settings | None = None) -> Host:
     from pvdify.adapters.console import Terminal
     from pvdify.adapters.haproxy import HAProxy
     from pvdify.adapters.journald import Journald
-    from pvdify.adapters.podman import PodmanStore
+    from pvdify.adapters.podman import Store
     from pvdify.adapters.quadlet import Generator
     from pvdify.adapters.sockets import Sockets
     from pvdify.adapters.systemctl import Systemctl
 
     settings = settings or Settings()
+    run = settings.run
     return Host(
         ports=Ports(
             systemd=Systemctl(),
             quadlet=Generator(),
-            router=HAProxy(),
-            podman=PodmanStore(),
+            router=HAProxy(
+                worker=run / "router.sock",
+                master=run / "router-master.sock",
+                fronts=settings.state / "libexec" / "current" / "router-fronts",
+            ),
+            podman=Store(socket=run / "podman.sock", root=settings.state / "storage", runroot=run / "containers"),
             network=Sockets(),
             logs=Journald(),
             console=Terminal(),
-            clock=SystemClock(settings.run),
+            clock=SystemClock(run),
         ),
         state=State(settings),
         place=Place(state=str(settings.state), run=str(settings.run)),

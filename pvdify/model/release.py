@@ -23,7 +23,7 @@ class ReleaseProcess(_Record, frozen=True, kw_only=True):
     overlap: bool = True
 
 
-class Release(_Record, kw_only=True):
+class Release(_Record, frozen=True, kw_only=True):
     """One immutable release of an app; `releases/v42.toml` on disk.
 
     No status and no counts: the status is computed from the generation in force, the counts belong to the slot.
