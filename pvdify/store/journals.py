@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -14,7 +13,7 @@ from pvdify.errors import AppBusyError, NotFoundError, StateError
 from pvdify.model.patterns import closed
 from pvdify.store.files import sync_directory, told
 from pvdify.store.journal import FINISHED, Journal, Lines, opened, read_lines
-from pvdify.store.locks import locked
+from pvdify.store.locks import is_locked, try_flock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -70,7 +69,7 @@ class Journals:
             descriptor = self._reserve.spend(lambda: opened(path, new=True))
             journal = Journal(descriptor, path, Lines((), 0), reserve=self._reserve, now=self._now)
             try:
-                locked(descriptor)
+                try_flock(descriptor)
                 journal.accept(accepted, boot_id)
                 sync_directory(self._path)
             except BaseException:
@@ -175,7 +174,7 @@ class Journals:
         return self._path / file.name
 
     def _held(self, descriptor: int, path: Path, id_: str) -> Lines:
-        if not locked(descriptor):
+        if not try_flock(descriptor):
             raise AppBusyError(path.name.split(".")[1] if path.name.count(".") > 1 else "the host", f"operation {id_}")
         lines = read_lines(path)
         record = lines.record()
@@ -198,7 +197,7 @@ class Journals:
             except FileNotFoundError:
                 return False
             try:
-                return not locked(descriptor, fcntl.LOCK_SH)
+                return is_locked(descriptor)
             finally:
                 os.close(descriptor)
 

@@ -1,9 +1,14 @@
-"""Locks: `flock` on a file that is held open. Whoever dies lets go, whatever killed it; a file's mere presence means nothing."""
+"""Locks: `flock` on a file that is held open. Whoever dies lets go, whatever killed it; a file's mere presence means nothing.
+
+Asking whether somebody holds one must not mean to hold it for a moment: that would turn others away. So a holder also has a record
+lock on the same open file, which can be asked for without taking it.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -17,8 +22,8 @@ if TYPE_CHECKING:
 
     from pvdify.store.paths import Settings
 
-_TRIES: Final = 20
-"""Whoever only asks whether a lock is held has it for some microseconds: a busy lock is tried again before it is believed."""
+_RECORD: Final = "hhqqi0q"
+"""`struct flock`: type, from where, start, length, process."""
 _TEXT: Final = 500
 
 
@@ -93,7 +98,7 @@ class Locks:
         """Take a share of the lock at *path*: others may have one too, and nobody has all of it meanwhile."""
         with told(f"lock {path}"):
             path.parent.mkdir(mode=0o711, exist_ok=True)
-            return _taken(path, f"pid {os.getpid()}", operation=fcntl.LOCK_SH)
+            return _taken(path, f"pid {os.getpid()}", is_shared=True)
 
     def need_host(self) -> None:
         """Raise unless the host lock is held: who changes generations without it would break the chain."""
@@ -108,21 +113,31 @@ class Locks:
             except (FileNotFoundError, NotADirectoryError):
                 return False
             try:
-                return not locked(descriptor, fcntl.LOCK_SH)
+                return is_locked(descriptor)
             finally:
                 os.close(descriptor)
 
 
-def locked(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
-    """Lock an open file if nobody else has."""
-    for _ in range(_TRIES):
-        try:
-            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.sched_yield()
-        else:
-            return True
-    return False
+def try_flock(descriptor: int, *, is_shared: bool = False) -> bool:
+    """Lock an open file if nobody else has; *is_shared* lets others share it."""
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _record(fcntl.F_RDLCK if is_shared else fcntl.F_WRLCK))
+    return True
+
+
+def is_locked(descriptor: int) -> bool:
+    """Whether somebody else has locked an open file."""
+    answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _record(fcntl.F_WRLCK))
+    kind: int = struct.unpack(_RECORD, answer)[0]
+    return kind != fcntl.F_UNLCK
+
+
+def _record(kind: int) -> bytes:
+    """A record lock over the whole file."""
+    return struct.pack(_RECORD, kind, os.SEEK_SET, 0, 0, 0)
 
 
 def is_same(descriptor: int, path: Path) -> bool:
@@ -141,10 +156,10 @@ def holder_of(path: Path) -> str:
         return ""
 
 
-def _taken(path: Path, text: str, *, operation: int = fcntl.LOCK_EX, tidies: bool = False) -> Lock | None:
+def _taken(path: Path, text: str, *, is_shared: bool = False, tidies: bool = False) -> Lock | None:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
-        if not locked(descriptor, operation):
+        if not try_flock(descriptor, is_shared=is_shared):
             os.close(descriptor)
             return None
         if is_same(descriptor, path):

@@ -14,7 +14,7 @@ from types import FrameType
 
 CHANGES = frozenset(
     {
-        *("open", "write", "pwrite", "fsync", "close", "ftruncate", "posix_fallocate", "flock"),
+        *("open", "write", "pwrite", "fsync", "close", "ftruncate", "posix_fallocate", "flock", "fcntl"),
         *("rename", "link", "symlink", "unlink", "mkdir", "rmdir", "chmod", "fchmod"),
     }
 )
