@@ -228,7 +228,10 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """Which lines of the journal are wanted; times as systemd reads them, or ISO 8601."""
+    """Which lines of the journal are wanted; times as systemd reads them, or ISO 8601, or how long ago (`10m`).
+
+    *grep* is text that a line has, not an expression; in small letters it fits capitals too. Behind *after_cursor* all lines are wanted.
+    """
 
     app: str
     process: str | None = None

@@ -1,15 +1,16 @@
 """The journal, through systemd's own library: what containers wrote, and what the kernel did to them.
 
 A container's lines come from conmon and have `CONTAINER_NAME`; `LogExtraFields=` of its unit adds `PVDIFY_APP` and its kin. Podman's own
-remarks on the container have the unit's fields too, but no `CONTAINER_NAME`.
+remarks on the container have the unit's fields too, but no `CONTAINER_NAME`. conmon writes a long line in parts, and a last one without
+its end as a part that nothing follows.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,6 @@ import anyio
 from pvdify.adapters.process import run
 from pvdify.errors import SpecError
 from pvdify.model.names import instance_of
-from pvdify.model.patterns import closed
 from pvdify.ports import LogLine, LogQuery
 
 if TYPE_CHECKING:
@@ -30,62 +30,151 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 500
 _LOOK_AGAIN: Final = 1.0
-_AGO: Final = re.compile(closed(r"(?P<number>[0-9]{1,6})\s*(?P<unit>s|min|m|h|d)(?: ago)?"))
-_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+_LONGEST: Final = 1024 * 1024
 _ERROR: Final = 3
 _OUT_OF_MEMORY: Final = "fe6faa94e7774663a0da52717891d8ef"
 """`SD_MESSAGE_UNIT_OUT_OF_MEMORY` in systemd's sd-messages.h."""
+_SECONDS: Final = re.compile(r"UNIX seconds: @(\d+(?:\.\d+)?)")
 
 
 class Journald:
-    """`Logs` of this machine. `grep` is plain text that a line contains, not an expression: nobody's pattern can take for ever."""
+    """`Logs` of this machine."""
 
     async def read(self, query: LogQuery) -> AsyncIterator[LogLine]:
-        since = moment(query.since, now=datetime.now(UTC)) if query.since else None
-        reader = await anyio.to_thread.run_sync(_reader, query)
-        with closing(reader):
-            for line in await anyio.to_thread.run_sync(_history, reader, query, since):
-                yield line
-            while query.follow:
-                for line in await anyio.to_thread.run_sync(_batch, reader, query):
+        since = await moment(query.since) if query.since else None
+        with closing(await anyio.to_thread.run_sync(_reader, query)) as reader:
+            tape = _Tape(reader, query)
+            await tape.rewind(since)
+            while True:
+                lines, is_end = await anyio.to_thread.run_sync(tape.batch)
+                for line in lines:
                     yield line
-                with anyio.move_on_after(_LOOK_AGAIN):
-                    await anyio.wait_readable(reader.fileno())
-                reader.process()
+                if is_end and not query.follow:
+                    break
+                if is_end and not await _stirs(reader):
+                    for line in tape.unfinished():
+                        yield line
+            for line in tape.unfinished():
+                yield line
 
     async def tail(self, unit: UnitName, *, since: datetime | None, lines: int) -> tuple[str, ...]:
-        await run("journalctl", "--sync")  # what a container wrote just before it died may still be on its way
+        await _written()
         query = LogQuery(app="", unit=unit, lines=lines)
-        reader = await anyio.to_thread.run_sync(_reader, query)
-        with closing(reader):
-            found = await anyio.to_thread.run_sync(_history, reader, query, since)
-        return tuple(line.text for line in found)
+        with closing(await anyio.to_thread.run_sync(_reader, query)) as reader:
+            tape = _Tape(reader, query)
+            await tape.rewind(since)
+            found: list[LogLine] = []
+            is_end = False
+            while not is_end:
+                batch, is_end = await anyio.to_thread.run_sync(tape.batch)
+                found += batch
+            found += tape.unfinished()
+        return tuple(line.text for line in found[max(0, len(found) - lines) :])
 
     async def was_oom_killed(self, unit: UnitName, *, since: datetime | None) -> bool:
-        return await anyio.to_thread.run_sync(partial(_was_oom_killed, unit, since=since))
+        await _written()
+        return await anyio.to_thread.run_sync(partial(_was_oom_killed, unit, since))
 
 
-def moment(text: str, *, now: datetime) -> datetime:
-    """The time that *text* means: ISO 8601, or how long ago (`90s`, `10m`, `2h`, `1d`).
-
-    >>> moment("10m", now=datetime(2026, 1, 1, 12, tzinfo=UTC)).isoformat()
-    '2026-01-01T11:50:00+00:00'
-    """
-    match = _AGO.search(text.strip())
-    if match:
-        return now - timedelta(seconds=int(match["number"]) * _UNITS[match["unit"]])
+async def moment(text: str) -> datetime:
+    """The time that *text* means to systemd (`yesterday`, `2 hours ago`, `-1h`), in ISO 8601, or how long ago (`90s`, `10m`)."""
     try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        message = f"cannot read {text!r} as a time: write 10m, 2h, 1d or 2026-01-31T12:00:00"
-        raise SpecError(message, pointer="/since") from error
-    return found.astimezone(UTC)
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except ValueError:
+        pass
+    for candidate in (text.strip(), f"-{text.strip()}"):
+        done = await run("systemd-analyze", "timestamp", "--", candidate)
+        match = _SECONDS.search(done.stdout)
+        if match and not done.returncode:
+            return datetime.fromtimestamp(float(match[1]), UTC)
+    raise SpecError(
+        f"cannot read {text[:40]!r} as a time", pointer="/since", hint="write 10m, yesterday or 2026-01-31 12:00"
+    )
+
+
+class _Tape:
+    """The lines that fit a query, read in small batches, so that whoever waits for them can stop waiting."""
+
+    def __init__(self, reader: Reader, query: LogQuery) -> None:
+        self._reader = reader
+        self._query = query
+        self._parts: dict[tuple[int | None, str], LogLine] = {}
+        self._wanted = query.lines or 0
+        self._first: dict[str, Any] | None = None
+
+    async def rewind(self, since: datetime | None) -> None:
+        """Go to the first line that is wanted."""
+        if self._query.after_cursor is not None:
+            try:
+                self._reader.seek_cursor(self._query.after_cursor)
+            except (OSError, ValueError) as error:
+                raise SpecError("cannot go on with the logs: that is no cursor", pointer="/after") from error
+        elif self._query.lines is None:
+            self._seek(since)
+        elif self._query.lines == 0:
+            await anyio.to_thread.run_sync(self._to_the_end)
+        else:
+            self._reader.seek_tail()
+            while not await anyio.to_thread.run_sync(self._step_back, since):
+                pass
+
+    def batch(self) -> tuple[list[LogLine], bool]:
+        """The next lines that fit, and whether there are no more now."""
+        found: list[LogLine] = []
+        for _ in range(_BATCH):
+            entry = self._reader.get_next()
+            if not entry:
+                return found, True
+            line = _line(entry)
+            if line is None or line.cursor == self._query.after_cursor:
+                continue
+            owner = (line.release, line.instance)
+            begun = self._parts.pop(owner, None)
+            if begun is not None:
+                line = replace(line, text=begun.text + line.text)
+            if _is_part(entry) and len(line.text) < _LONGEST:
+                self._parts[owner] = line
+            elif _fits(line, self._query):
+                found.append(line)
+        return found, False
+
+    def unfinished(self) -> tuple[LogLine, ...]:
+        """Lines whose end has not come."""
+        lines = tuple(line for line in self._parts.values() if _fits(line, self._query))
+        self._parts.clear()
+        return lines
+
+    def _step_back(self, since: datetime | None) -> bool:
+        """Look at earlier entries; whether the reader now stands before the first line that is wanted."""
+        for _ in range(_BATCH):
+            entry = self._reader.get_previous()
+            if not entry or (since is not None and entry["__REALTIME_TIMESTAMP"] < since):
+                self._seek(since)
+                return True
+            line = _line(entry)
+            if line is None or (self._wanted and not _fits(line, self._query)):
+                continue
+            if not self._wanted and not (_is_part(entry) and _is_of_one(entry, self._first)):
+                self._reader.seek_cursor((self._first or entry)["__CURSOR"])
+                return True
+            self._wanted -= 0 if _is_part(entry) else 1
+            self._first = entry
+        return False
+
+    def _to_the_end(self) -> None:
+        self._reader.seek_tail()
+        if not self._reader.get_previous():
+            self._reader.seek_head()
+
+    def _seek(self, since: datetime | None) -> None:
+        if since is None:
+            self._reader.seek_head()
+        else:
+            self._reader.seek_realtime(since.timestamp())  # what it makes of a datetime ignores the zone
 
 
 def _reader(query: LogQuery) -> Reader:
-    from systemd.journal import Reader
-
-    reader = Reader()
+    reader = _opened()
     if query.unit is not None:
         reader.add_match(CONTAINER_NAME=query.unit.removesuffix(".service"))
     else:
@@ -97,56 +186,46 @@ def _reader(query: LogQuery) -> Reader:
     return reader
 
 
-def _history(reader: Reader, query: LogQuery, since: datetime | None) -> tuple[LogLine, ...]:
-    """What is there already; afterwards *reader* stands behind it."""
-    if query.after_cursor is not None:
-        reader.seek_cursor(query.after_cursor)
-        reader.get_next()  # the line itself was seen
-        return tuple(_lines(reader, query))
-    if query.lines is None or since is not None:
-        if since is not None:
-            reader.seek_realtime(since)
-        else:
-            reader.seek_head()
-        return tuple(deque(_lines(reader, query), maxlen=query.lines))
-    found: deque[LogLine] = deque()
-    reader.seek_tail()
-    newest = ""
-    while len(found) < query.lines:
-        entry = reader.get_previous()
-        if not entry:
-            break
-        newest = newest or str(entry["__CURSOR"])
-        line = _line(entry)
-        if line is not None and _fits(line, query):
-            found.appendleft(line)
-    if newest:
-        reader.seek_cursor(newest)
-        reader.get_next()
-    else:
-        reader.seek_tail()
-        reader.get_previous()
-    return tuple(found)
+def _opened() -> Reader:
+    from systemd import journal
+
+    flags = journal.LOCAL_ONLY | journal.SYSTEM
+    return journal.Reader(flags=flags, converters={"__REALTIME_TIMESTAMP": _utc})
 
 
-def _batch(reader: Reader, query: LogQuery) -> tuple[LogLine, ...]:
-    found: list[LogLine] = []
-    for line in _lines(reader, query):
-        found.append(line)
-        if len(found) >= _BATCH:
-            break
-    return tuple(found)
+def _utc(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
-def _lines(reader: Reader, query: LogQuery) -> Iterator[LogLine]:
-    while entry := reader.get_next():
-        line = _line(entry)
-        if line is not None and _fits(line, query):
-            yield line
+async def _stirs(reader: Reader) -> bool:
+    """Wait until something is written to the journal, at most a moment; whether it was."""
+    with anyio.move_on_after(_LOOK_AGAIN) as waiting:
+        await anyio.wait_readable(reader.fileno())
+    reader.process()
+    return not waiting.cancelled_caught
+
+
+async def _written() -> None:
+    """Wait until what was said until now stands in the journal: the last words of a container may still be on their way."""
+    await run("journalctl", "--sync", timeout=10)
 
 
 def _fits(line: LogLine, query: LogQuery) -> bool:
-    return query.grep is None or query.grep in line.text
+    """Whether *line* has the text that is looked for; capitals count only where they were asked for.
+
+    Plain text and not an expression: no pattern that somebody sends can keep a process busy for ever.
+    """
+    if query.grep is None:
+        return True
+    return query.grep in (line.text.lower() if query.grep == query.grep.lower() else line.text)
+
+
+def _is_part(entry: dict[str, Any]) -> bool:
+    return "CONTAINER_PARTIAL_MESSAGE" in entry
+
+
+def _is_of_one(entry: dict[str, Any], other: dict[str, Any] | None) -> bool:
+    return other is not None and entry["CONTAINER_NAME"] == other["CONTAINER_NAME"]
 
 
 def _line(entry: dict[str, Any]) -> LogLine | None:
@@ -156,25 +235,35 @@ def _line(entry: dict[str, Any]) -> LogLine | None:
         return None
     message = entry.get("MESSAGE", "")
     text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
-    at = entry["__REALTIME_TIMESTAMP"].astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at: datetime = entry["__REALTIME_TIMESTAMP"]
     return LogLine(
-        at=at,
+        at=at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         instance=instance.short,
         release=instance.version,
-        text=text.rstrip("\n"),
-        is_error=entry.get("PRIORITY") == _ERROR,
+        text=text.removesuffix("\n"),
+        is_error=entry.get("PRIORITY", _ERROR + 1) <= _ERROR,
         cursor=str(entry["__CURSOR"]),
     )
 
 
-def _was_oom_killed(unit: UnitName, *, since: datetime | None) -> bool:
-    from systemd.journal import Reader
-
-    with closing(Reader()) as reader:
+def _was_oom_killed(unit: UnitName, since: datetime | None) -> bool:
+    """Whether systemd said so of *unit*, or the kernel of a control group in it."""
+    with closing(_opened()) as reader:
         reader.add_match(MESSAGE_ID=_OUT_OF_MEMORY)
         reader.add_match(UNIT=unit)
-        if since is not None:
-            reader.seek_realtime(since)
-        else:
-            reader.seek_head()
-        return bool(reader.get_next())
+        if any(True for _ in _entries(reader, since)):
+            return True
+    with closing(_opened()) as reader:
+        reader.this_boot()
+        reader.add_match(_TRANSPORT="kernel")
+        told = (str(entry.get("MESSAGE", "")) for entry in _entries(reader, since))
+        return any(text.startswith("oom-kill:") and f"/{unit}" in text for text in told)
+
+
+def _entries(reader: Reader, since: datetime | None) -> Iterator[dict[str, Any]]:
+    if since is None:
+        reader.seek_head()
+    else:
+        reader.seek_realtime(since.timestamp())
+    while entry := reader.get_next():
+        yield entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -108,6 +107,6 @@ def _fits(unit: UnitName, line: LogLine, query: LogQuery) -> bool:
         and (query.release is None or instance.version == query.release)
         and (query.unit is None or unit == query.unit)
         and (query.since is None or line.at >= query.since)
-        and (query.grep is None or re.search(query.grep, line.text) is not None)
+        and (query.grep is None or query.grep in (line.text.lower() if query.grep == query.grep.lower() else line.text))
         and (query.after_cursor is None or int(line.cursor) > int(query.after_cursor))
     )
