@@ -1,0 +1,130 @@
+"""One app's first days, written into a state directory with the store, the plan and the templates themselves."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from pvdify.model.event import Accepted, EventKind, Outcome
+from pvdify.model.image import Image
+from pvdify.model.manifest import AppRow, InstanceRow
+from pvdify.model.release import Release
+from pvdify.model.slot import Slot
+from pvdify.plan.release import formation_of, release_of
+from pvdify.render.tree import Place, app_artefacts, host_artefacts
+from pvdify.store.journal import stamp_of
+from pvdify.store.paths import Settings
+from pvdify.store.state import State
+from tests.store.example import NOBODY, NOW, publishing, row
+
+PROGRAMS = {"podman": "5.4.2", "systemd": "257"}
+STEPS = tuple("pull record prepare start probe switch route read-back drain stop settle collect".split())
+
+
+class Host:
+    """A host on which each act takes a second, and nothing is left to chance."""
+
+    def __init__(self, directory: Path) -> None:
+        self.time = NOW
+        self.state = State(Settings(state=directory, run=directory.with_name("run")), now=self.now)
+        self.state.create()
+        self.releases: dict[int, Release] = {}
+        self.publish(None, "the empty host", operation="")
+
+    def now(self) -> datetime:
+        self.time += timedelta(milliseconds=1)
+        return self.time
+
+    def publish(self, app: AppRow | None, reason: str, *, operation: str) -> None:
+        apps = {app.name: app} if app else {}
+        artefacts = host_artefacts(apps, Place()) + (app_artefacts(app, self.releases, Place()) if app else ())
+        parent = self.state.current() if self.state.has_generation() else NOBODY
+        files = {one.path: one.text.encode() for one in artefacts}
+        with publishing(self.state):
+            self.state.commit(
+                self.state.stage(
+                    parent=parent,
+                    files=files,
+                    removed=set(parent.files) - set(files),
+                    apps=apps,
+                    retained=(),
+                    actor="root",
+                    operation=operation,
+                    reason=reason,
+                    at=stamp_of(self.now()),
+                    programs=PROGRAMS,
+                )
+            )
+
+    def operation(self, name: str, letters: str) -> Accepted:
+        self.time += timedelta(hours=1)
+        at = self.now()
+        id_ = f"{at.strftime('%Y%m%d-%H%M%S-%f')[:-3]}{letters}"
+        return Accepted(id=id_, name=name, app="blog", actor="root", at=stamp_of(at))
+
+    def create(self) -> AppRow:
+        one = self.operation("apps.create", "7kq2")
+        journal = self.state.journal(one, boot_id="0d2c2b5a-8f1e-4d7e-9c43-51a0a1f6f3b7")
+        slot = Slot(name="blog", image="ghcr.io/example/blog:v1")
+        self.state.write_slot(slot)
+        os.utime(self.state.settings.slot("blog"), ns=(0, int(NOW.timestamp()) * 10**9))
+        stamp = self.state.stamp("blog")
+        app = msgspec.structs.replace(row(live=None), declared=slot.image, slot=stamp, formation=formation_of(slot))
+        journal.write(EventKind.BEGIN, step="prepare")
+        self.publish(app, "blog: create", operation=one.id)
+        journal.write(EventKind.DONE, step="prepare", ms=12.0)
+        journal.write(EventKind.END, text="blog is there", outcome=Outcome.DONE)
+        return app
+
+    def deploy(self, app: AppRow, version: int, letters: str) -> AppRow:
+        one = self.operation("releases.create", letters)
+        journal = self.state.journal(one, boot_id="0d2c2b5a-8f1e-4d7e-9c43-51a0a1f6f3b7")
+        release = self.recorded(version, one)
+        old = tuple(instance for instance in app.instances if instance.release == app.live)
+        new = InstanceRow(release=version, process="web", ordinal=1, port=20_000 + version)
+        prepared = msgspec.structs.replace(app, instances=(*old, new), updated_at=one.at)
+        retired = tuple(msgspec.structs.replace(instance, is_live=False) for instance in old)
+        switched = msgspec.structs.replace(
+            prepared,
+            image=release.image,
+            live=version,
+            warm=app.live,
+            instances=(*retired, msgspec.structs.replace(new, is_live=True)),
+        )
+        for step in STEPS:
+            journal.write(EventKind.BEGIN, step=step)
+            if step == "record":
+                data = {"release": version, "from_release": app.live}
+                journal.write(EventKind.NOTE, step=step, text=f"release v{version}", data=data)
+            if step == "prepare":
+                self.publish(prepared, f"blog: prepare v{version}", operation=one.id)
+            if step == "switch":
+                self.publish(switched, f"blog: switch to v{version}", operation=one.id)
+            journal.write(EventKind.DONE, step=step, ms=20.5)
+        journal.write(EventKind.END, text=f"v{version} of blog is live", outcome=Outcome.DONE)
+        return switched
+
+    def recorded(self, version: int, operation: Accepted) -> Release:
+        digest = f"sha256:{64 * str(version)}"
+        source = f"ghcr.io/example/blog:v{version}"
+        image = Image(id=digest, digest=digest, architecture="amd64", ports=(8000,))
+        release = release_of(
+            self.state.slot("blog"), image, pinned=f"ghcr.io/example/blog@{digest}", source=source, version=version
+        )
+        release = msgspec.structs.replace(release, created_at=operation.at, created_by="root", operation=operation.id)
+        self.state.write_release(release)
+        self.releases[version] = release
+        return release
+
+
+def told(directory: Path) -> State:
+    """An app is made, deployed, and deployed again: v2 is live, v1 is warm, and the first two generations were collected."""
+    host = Host(directory)
+    app = host.create()
+    app = host.deploy(app, 1, "b3x9")
+    host.deploy(app, 2, "m04c")
+    host.state.auth_file()
+    with publishing(host.state):
+        host.state.collect([4, 5])
+    return host.state
