@@ -88,6 +88,8 @@ async def addressed(
             f"cannot tell which app `{_typed(typed)}` means",
             hint=f"type `{_plain(typed, first)}` or `{_plain(typed, second)}`",
         )
+    if first and (meant := spelled_apart(typed.command, first.app)) and not await exists(first.app):
+        raise usage_error(f"cannot find app {first.app}", hint=f"did you mean `pvdify {meant}`?")
     reading = first or second
     if reading:
         return reading

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
+import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from pvdify.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _UNPRINTABLE: Final = re.compile(r"\x1b\[(?P<colour>[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -110,3 +112,25 @@ def _unwritten(error: OSError) -> Exception:
     if error.errno in {errno.EPIPE, errno.EIO}:
         return BrokenPipeError(error.errno, os.strerror(error.errno))
     return HostError(f"cannot write the answer: {os.strerror(error.errno or 0).lower()}")
+
+
+def of_process(environ: Mapping[str, str]) -> Terminal:
+    """This process's own streams, also where one was closed; colours as https://no-color.org asks for."""
+    out, err, input_ = _stream(sys.stdout, "w"), _stream(sys.stderr, "w"), _stream(sys.stdin, "r")
+    is_terminal = out.isatty() and environ.get("TERM") != "dumb"
+    return Terminal(
+        out=out,
+        err=err,
+        input=input_,
+        is_live=is_terminal,
+        is_interactive=input_.isatty() and out.isatty(),
+        is_coloured=is_terminal and not environ.get("NO_COLOR"),
+    )
+
+
+def _stream(stream: TextIO | None, mode: str) -> TextIO:
+    if stream is None:
+        return io.TextIOWrapper(io.FileIO(os.devnull, mode))
+    if isinstance(stream, io.TextIOWrapper) and mode == "w":
+        stream.reconfigure(errors="backslashreplace")
+    return stream

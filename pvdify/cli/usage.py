@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncclick as click
 
 
-class WrongUsage(click.UsageError):  # noqa: N818 - click's own name for it
+class WrongUsage(click.UsageError):
     """A usage error with the next command to type."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:

@@ -19,7 +19,7 @@ LIST: Final = Operation(
 )
 INFO: Final = Operation(
     name="operations.info",
-    summary="Show one operation.",
+    summary="Show one operation, and why it failed if it did.",
     request=ForOperation,
     answer=OperationSummary,
     run="pvdify.ops.journal:operation_info",

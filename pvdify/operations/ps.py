@@ -28,7 +28,7 @@ SCALE: Final = Operation(
 )
 RESTART: Final = Operation(
     name="ps.restart",
-    summary="Replace instances by fresh ones of the same release, losing no request.",
+    summary="Replace instances by fresh ones, losing no request.",
     request=Restart,
     answer=Changed,
     run="pvdify.ops.restart:restart",
@@ -58,7 +58,7 @@ START: Final = Operation(
 )
 RUN: Final = Operation(
     name="run",
-    summary="Run a one-off command in the live release's image and environment.",
+    summary="Run a one-off command in the live release's image.",
     request=RunOnce,
     answer=RunResult,
     run="pvdify.ops.run:run_once",

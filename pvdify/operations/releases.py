@@ -26,7 +26,7 @@ INFO: Final = Operation(
 )
 CREATE: Final = Operation(
     name="releases.create",
-    summary="Deploy: make a release of an image and give it the traffic.",
+    summary="Make a release of an image and give it the traffic.",
     request=Deploy,
     answer=Changed,
     run="pvdify.ops.deploy:deploy",

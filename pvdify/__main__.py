@@ -1,0 +1,82 @@
+"""The root of the command line: it answers `--version` at once, and wires everything else."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pvdify import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from pvdify.cli.surroundings import Surroundings
+    from pvdify.client.transport import Client
+
+
+def main() -> int:
+    """Run the command that was typed; its exit status."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return 0
+    from pvdify.cli.program import main as run
+
+    return run(_surroundings())
+
+
+def _surroundings() -> Surroundings:
+    import os
+    from pathlib import Path
+
+    from pvdify.cli.surroundings import Surroundings
+    from pvdify.cli.terminal import of_process
+
+    return Surroundings(
+        argv=tuple(sys.argv[1:]),
+        terminal=of_process(os.environ),
+        environ=os.environ,
+        directory=Path.cwd(),
+        is_root=os.geteuid() == 0,
+        connect=_connected,
+        app_names=_app_names,
+        leave=os._exit,
+    )
+
+
+@asynccontextmanager
+async def _connected(state: Path) -> AsyncIterator[Client]:
+    from pvdify.client.local import local
+    from pvdify.store.paths import Settings
+    from pvdify.wiring import local_host
+
+    async with local(local_host(Settings(state=state)), actor=_actor()) as client:
+        yield client
+
+
+def _app_names(state: Path) -> tuple[str, ...]:
+    from pvdify.errors import PvdifyError
+    from pvdify.store.paths import Settings
+    from pvdify.store.state import State
+
+    try:
+        return tuple(State(Settings(state=state)).current().apps)
+    except PvdifyError:
+        return ()
+
+
+def _actor() -> str:
+    import os
+    import pwd
+
+    if name := os.environ.get("SUDO_USER"):
+        return name
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""`init`, `doctor` and `gc`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pvdify.cli import tables
+from pvdify.cli.command import command
+from pvdify.model.answers import CheckStatus
+from pvdify.model.requests import Nothing
+from pvdify.operations import host as operations
+
+if TYPE_CHECKING:
+    from pvdify.cli.session import Session
+    from pvdify.model.answers import Check, Collected
+
+UNWELL: Final = 69
+_COLOURS: Final = {CheckStatus.OK: 32, CheckStatus.WARN: 33, CheckStatus.FAIL: 31}
+
+
+@command("init", examples=("pvdify init",))
+async def init(session: Session) -> None:
+    """Make the state directory and the first generation.
+
+    What is there already stays as it is.
+    """
+    answer = await session.ask(operations.INIT, Nothing())
+    session.show(answer, lambda: f"{answer.state} {'was there already' if answer.was_there else 'is ready'}")
+
+
+@command("doctor", examples=("pvdify doctor",))
+async def doctor(session: Session) -> int:
+    """Check everything that pvdify stands on.
+
+    It ends with 69 if something failed.
+    """
+    answer = await session.ask(operations.DOCTOR, Nothing())
+    session.show(answer, lambda: "\n".join(_check(session, check) for check in answer.checks))
+    return 0 if answer.is_well else UNWELL
+
+
+@command("gc", examples=("pvdify gc",))
+async def gc(session: Session) -> None:
+    """Remove generations, images and journals that nobody needs.
+
+    Every deploy does it as its last step.
+    """
+    answer = await session.ask(operations.GC, Nothing())
+    session.show(answer, lambda: _collected(answer))
+
+
+def _check(session: Session, check: Check) -> str:
+    terminal = session.terminal
+    status = terminal.coloured(f"{check.status.value:<4}", _COLOURS[check.status])
+    text = f"{status}  {check.name:<14}  {terminal.printable(check.detail)}"
+    return f"{text}\n      {'':<14}  {terminal.printable(check.hint)}" if check.hint else text
+
+
+def _collected(answer: Collected) -> str:
+    counts = f"{len(answer.generations)} generations, {len(answer.images)} images, {answer.operations} journals"
+    return f"removed {counts}: {tables.size(answer.bytes)}"

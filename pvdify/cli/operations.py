@@ -1,0 +1,71 @@
+"""`operations` and `operations:info`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncclick as click
+
+from pvdify.cli import tables
+from pvdify.cli.addressing import NO_WORDS
+from pvdify.cli.command import command
+from pvdify.cli.failure_screen import screen
+from pvdify.model.requests import ForOperation, ListOperations
+from pvdify.operations import journal
+
+if TYPE_CHECKING:
+    from pvdify.cli.session import Session
+    from pvdify.model.answers import Operations, OperationSummary
+
+
+@command(
+    "operations",
+    click.Option(["-n", "--limit", "limit"], type=int, default=20, show_default=True, metavar="N"),
+    examples=("pvdify operations blog",),
+    words=NO_WORDS,
+)
+async def operations(session: Session, *, limit: int) -> None:
+    """List an app's operations, newest first."""
+    answer = await session.ask(journal.LIST, ListOperations(app=session.app, limit=limit))
+    session.show(answer, lambda: session.terminal.printable(_table(answer)))
+
+
+@command("operations:info", click.Argument(["id"]), examples=("pvdify operations:info 20260131t090000-4f1c",))
+async def operations_info(session: Session, *, id: str) -> None:  # noqa: A002 - the word of the argument
+    """Show one operation, and why it failed if it did."""
+    answer = await session.ask(journal.INFO, ForOperation(id=id))
+    session.show(answer, lambda: _text(session, answer))
+
+
+def _table(answer: Operations) -> str:
+    return tables.table(
+        ("OPERATION", "WHAT", "STATUS", "RELEASE", "STARTED", "BY"),
+        (
+            (
+                one.id,
+                one.name,
+                one.status,
+                tables.release(one.release),
+                tables.moment(one.started_at),
+                one.actor,
+            )
+            for one in answer.operations
+        ),
+    )
+
+
+def _text(session: Session, one: OperationSummary) -> str:
+    shown = tables.facts(
+        (
+            ("operation", one.id),
+            ("what", one.name),
+            ("app", one.app),
+            ("status", one.status),
+            ("last step", one.step),
+            ("release", tables.release(one.release) if one.release is not None else ""),
+            ("started", f"{tables.moment(one.started_at)} by {one.actor}"),
+            ("ended", tables.moment(one.ended_at)),
+        )
+    )
+    shown = session.terminal.printable(shown)
+    return f"{shown}\n\n{screen(one.failure, session.terminal)}" if one.failure else shown

@@ -1,0 +1,488 @@
+"""Every command: what it asks for, and what a person and a program read of the answer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pvdify.errors import Exit, Failure, Probe
+from pvdify.model.answers import (
+    AppInfo,
+    Apps,
+    AppSummary,
+    Changed,
+    Check,
+    CheckStatus,
+    Collected,
+    Doctor,
+    FileDiff,
+    GenerationDiff,
+    Generations,
+    GenerationSummary,
+    Initialised,
+    InstanceState,
+    LogEntry,
+    Operations,
+    OperationSummary,
+    PlanAnswer,
+    PlanStep,
+    ProcessDefinition,
+    Processes,
+    Registries,
+    ReleaseInfo,
+    Releases,
+    ReleaseSummary,
+    RunResult,
+)
+from pvdify.model.event import Outcome
+from pvdify.model.release import AppStatus, ReleaseStatus
+from pvdify.model.requests import (
+    Apply,
+    CreateApp,
+    Deploy,
+    DestroyApp,
+    DiffGenerations,
+    ForApp,
+    ForOperation,
+    ForRelease,
+    ListOperations,
+    Login,
+    Logout,
+    Nothing,
+    ReadLogs,
+    Request,
+    Restart,
+    Rollback,
+    RunOnce,
+    Scale,
+    SwitchGeneration,
+)
+from pvdify.model.slot import Environment, Healthcheck, Process, Resources
+from tests.cli.fake import ID, FakeClient, typed
+from tests.render.golden import committed
+
+if TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+
+AT = "2026-01-31T09:00:00.123Z"
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+FAILURE = Failure(
+    phase="probe",
+    message="cannot give the traffic to v3 of blog: it never answered well",
+    code="unhealthy",
+    hint="read more with `pvdify logs blog --release v3`",
+    probe=Probe(target="http://127.0.0.1:20001/health", status=503, body="no\ndatabase", latency_ms=12.3, attempts=87),
+    exit=Exit(unit="pvdify-blog-v3-web-1.service", status=1),
+    log_tail=("starting", "cannot reach the database", "\x1b[31mgiving up\x1b[0m\x07"),
+    unchanged="v2 serves blog as before",
+)
+ANSWERS: dict[str, object] = {
+    "apps.list": Apps(
+        apps=(
+            AppSummary(
+                name="blog",
+                environment=Environment.PRODUCTION,
+                status=AppStatus.RUNNING,
+                image=f"ghcr.io/org/blog@{DIGEST}",
+                created_at=AT,
+                release=2,
+                bind_port=3000,
+                is_edited=True,
+            ),
+            AppSummary(
+                name="shop-staging",
+                environment=Environment.STAGING,
+                status=AppStatus.PENDING,
+                image="",
+                created_at=AT,
+                bind_port=3001,
+            ),
+        )
+    ),
+    "apps.info": AppInfo(
+        name="blog",
+        environment=Environment.PRODUCTION,
+        status=AppStatus.RUNNING,
+        image=f"ghcr.io/org/blog@{DIGEST}",
+        release=2,
+        warm=1,
+        bind_port=3000,
+        port=8080,
+        processes={"web": Process(command="npm start", count=2), "worker": Process()},
+        domains=("blog.example.org", "www.blog.example.org"),
+        resources=Resources(memory="512M", cpu=0.5),
+        healthcheck=Healthcheck(path="/health"),
+        env={"LANG": "C.UTF-8"},
+        drain="30s",
+        stop="10s",
+        release_command=("npm", "run", "migrate"),
+        created_at=AT,
+        updated_at=AT,
+        pending_changes=("slot.toml was edited since the last apply",),
+    ),
+    "releases.list": Releases(
+        releases=tuple(
+            ReleaseSummary(
+                version=version,
+                image=f"ghcr.io/org/blog@{DIGEST}",
+                source=f"ghcr.io/org/blog:v{version}",
+                status=status,
+                created_at=AT,
+                created_by="ada",
+            )
+            for version, status in ((3, ReleaseStatus.FAILED), (2, ReleaseStatus.ACTIVE))
+        )
+    ),
+    "releases.info": ReleaseInfo(
+        version=3,
+        app="blog",
+        image=f"ghcr.io/org/blog@{DIGEST}",
+        source="ghcr.io/org/blog:v3",
+        digest=DIGEST,
+        status=ReleaseStatus.FAILED,
+        config_version=None,
+        processes={"web": ("npm", "start"), "worker": ()},
+        port=8080,
+        env={},
+        release_command=(),
+        created_at=AT,
+        created_by="ada",
+        operation=ID,
+        failure=FAILURE,
+    ),
+    "ps.list": Processes(
+        definitions=(
+            ProcessDefinition(name="web", command=("npm", "start"), count=1),
+            ProcessDefinition(name="worker", command=(), count=0),
+        ),
+        instances=(
+            InstanceState(
+                name="pvdify-blog-v2-web-1",
+                instance="web-1",
+                process="web",
+                release=2,
+                state="active",
+                since=AT,
+                restarts=0,
+                memory=35 * 1024 * 1024,
+                cpu=1.25,
+                port=20000,
+                is_live=True,
+            ),
+            InstanceState(
+                name="pvdify-blog-v1-web-1",
+                instance="web-1",
+                process="web",
+                release=1,
+                state="deactivating (stop-sigterm)",
+                since="",
+                restarts=3,
+                memory=None,
+                cpu=None,
+                port=20001,
+                is_live=False,
+            ),
+        ),
+    ),
+    "run": RunResult(status=0),
+    "logs.read": (
+        LogEntry(at=AT, instance="web-1", release=2, text="hello", is_error=False, cursor="s=1"),
+        LogEntry(at=AT, instance="web-1", release=2, text="\x1b[31mred\x1b]0;title\x07", is_error=True, cursor="s=2"),
+    ),
+    "registry.login": Registries(registries=("ghcr.io",)),
+    "registry.list": Registries(registries=("ghcr.io", "registry.example.org:5000")),
+    "registry.logout": Registries(registries=()),
+    "plan": PlanAnswer(
+        steps=(
+            PlanStep(app="blog", action="scale", detail="web=2"),
+            PlanStep(app="shop", action="deploy", detail="ghcr.io/org/shop:v1"),
+        ),
+        drift=("quadlet/pvdify-blog-v2-web-1.container",),
+    ),
+    "generations.list": Generations(
+        generations=(
+            GenerationSummary(
+                number=2, parent=1, created_at=AT, actor="ada", reason="blog: create", apps=1, is_current=True
+            ),
+            GenerationSummary(
+                number=1, parent=None, created_at=AT, actor="init", reason="the empty host", apps=0, is_current=False
+            ),
+        )
+    ),
+    "generations.diff": GenerationDiff(
+        number=1,
+        other=2,
+        files=(FileDiff(path="systemd/pvdify.target", change="changed", diff="--- 1\n+++ 2\n@@ -1 +1 @@\n-a\n+b"),),
+    ),
+    "doctor": Doctor(
+        checks=(
+            Check(name="systemd", status=CheckStatus.OK, detail="version 257"),
+            Check(name="operations", status=CheckStatus.WARN, detail="one died", hint="pvdify apply -a blog"),
+        )
+    ),
+    "gc": Collected(generations=(3, 4), images=("sha256:aa",), operations=5, bytes=7 * 1024 * 1024),
+    "init": Initialised(state="/var/lib/pvdify", was_there=False),
+    "operations.list": Operations(
+        operations=(
+            OperationSummary(
+                id=ID,
+                name="releases.create",
+                app="blog",
+                actor="ada",
+                status="failed",
+                step="probe",
+                started_at=AT,
+                ended_at=AT,
+                release=3,
+            ),
+        )
+    ),
+    "operations.info": OperationSummary(
+        id=ID,
+        name="releases.create",
+        app="blog",
+        actor="ada",
+        status="failed",
+        step="probe",
+        started_at=AT,
+        ended_at=AT,
+        release=3,
+        failure=FAILURE,
+    ),
+}
+LIVE = Changed(
+    operation=ID,
+    outcome=Outcome.DONE,
+    text="v2 of blog is live",
+    app="blog",
+    release=2,
+    generation=7,
+    serving_ms=351.2,
+    url="http://127.0.0.1:3000/",
+)
+COMMANDS: dict[str, tuple[tuple[str, ...], str, Request]] = {
+    "apps": (("apps",), "apps.list", Nothing()),
+    "apps-info": (("apps:info", "blog"), "apps.info", ForApp(app="blog")),
+    "releases": (("releases", "blog"), "releases.list", ForApp(app="blog")),
+    "releases-info": (("releases:info", "blog", "v3"), "releases.info", ForRelease(app="blog", version=3)),
+    "ps": (("ps", "blog"), "ps.list", ForApp(app="blog")),
+    "run": (("run", "blog", "--", "ls", "-la"), "run", RunOnce(app="blog", command=("ls", "-la"))),
+    "registry-list": (("registry:list",), "registry.list", Nothing()),
+    "registry-logout": (("registry:logout", "ghcr.io"), "registry.logout", Logout(registry="ghcr.io")),
+    "plan": (("plan",), "plan", Apply()),
+    "generations": (("generations",), "generations.list", Nothing()),
+    "generations-diff": (("generations:diff", "1", "2"), "generations.diff", DiffGenerations(number=1, other=2)),
+    "doctor": (("doctor",), "doctor", Nothing()),
+    "gc": (("gc",), "gc", Nothing()),
+    "init": (("init",), "init", Nothing()),
+    "operations": (("operations", "blog"), "operations.list", ListOperations(app="blog")),
+    "operations-info": (("operations:info", ID), "operations.info", ForOperation(id=ID)),
+}
+CHANGES: dict[str, tuple[tuple[str, ...], str, Request]] = {
+    "create": (
+        ("apps:create", "blog-staging", "--environment", "staging", "--port", "3010", "--image", "nginx"),
+        "apps.create",
+        CreateApp(name="blog-staging", environment=Environment.STAGING, bind_port=3010, image="nginx"),
+    ),
+    "destroy": (
+        ("apps:destroy", "blog", "--confirm", "blog"),
+        "apps.destroy",
+        DestroyApp(app="blog"),
+    ),
+    "destroy by its alias": (
+        ("apps:delete", "blog", "--force", "--volumes"),
+        "apps.destroy",
+        DestroyApp(app="blog", volumes=True),
+    ),
+    "deploy": (("deploy", "blog"), "releases.create", Deploy(app="blog")),
+    "deploy an image": (
+        ("deploy", "blog", "--image", "ghcr.io/org/blog:v2"),
+        "releases.create",
+        Deploy(app="blog", image="ghcr.io/org/blog:v2"),
+    ),
+    "deploy a word": (
+        ("deploy", "blog", "ghcr.io/org/blog:v2"),
+        "releases.create",
+        Deploy(app="blog", image="ghcr.io/org/blog:v2"),
+    ),
+    "deploy a bare name": (
+        ("deploy", "-a", "blog", "nginx"),
+        "releases.create",
+        Deploy(app="blog", image="nginx"),
+    ),
+    "rollback": (("rollback", "blog"), "releases.rollback", Rollback(app="blog")),
+    "rollback to a release": (
+        ("rollback", "blog", "v41", "--keep-config"),
+        "releases.rollback",
+        Rollback(app="blog", version=41, keep_config=True),
+    ),
+    "scale": (
+        ("ps:scale", "blog", "web=2", "worker=0"),
+        "ps.scale",
+        Scale(app="blog", processes={"web": 2, "worker": 0}),
+    ),
+    "restart": (("ps:restart", "blog"), "ps.restart", Restart(app="blog")),
+    "restart one": (("ps:restart", "blog", "worker"), "ps.restart", Restart(app="blog", process="worker")),
+    "stop": (("ps:stop", "blog"), "ps.stop", ForApp(app="blog")),
+    "start": (("ps:start", "blog"), "ps.start", ForApp(app="blog")),
+    "apply": (("apply",), "apply", Apply()),
+    "apply one": (("apply", "-a", "blog", "--deploy"), "apply", Apply(app="blog", deploy=True)),
+    "switch": (
+        ("generations:switch", "41", "--exact"),
+        "generations.switch",
+        SwitchGeneration(number=41, exact=True),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "given"), COMMANDS.items(), ids=COMMANDS)
+def test_a_person_reads_the_answer(
+    name: str, given: tuple[tuple[str, ...], str, Request], golden: SnapshotAssertion
+) -> None:
+    argv, operation, request = given
+    client = FakeClient(answers=ANSWERS)
+
+    ended = typed(*argv, client=client)
+
+    assert [(operation, request)] == client.asked
+    assert ended.text == golden(name=f"_cli/{name}.txt")
+
+
+@pytest.mark.parametrize(("name", "given"), COMMANDS.items(), ids=COMMANDS)
+def test_a_program_reads_one_object(name: str, given: tuple[tuple[str, ...], str, Request]) -> None:
+    argv, operation, _ = given
+    cut = argv.index("--") if "--" in argv else len(argv)
+
+    ended = typed(*argv[:cut], "--json", *argv[cut:], client=FakeClient(answers=ANSWERS))
+
+    answer = json.loads(ended.out)
+    assert isinstance(answer, dict)
+    assert set(answer) == set(getattr(ANSWERS[operation], "__struct_fields__"))  # noqa: B009 - msgspec's own name
+    assert (0, "") == (ended.status, ended.err)
+
+
+@pytest.mark.parametrize("given", CHANGES.values(), ids=CHANGES)
+def test_a_change_asks_for_what_was_typed(given: tuple[tuple[str, ...], str, Request]) -> None:
+    argv, operation, request = given
+    client = FakeClient(end=LIVE)
+
+    ended = typed(*argv, client=client)
+
+    assert [(operation, request)] == client.asked
+    assert (0, "v2 of blog is live after 351 ms at http://127.0.0.1:3000/\n") == (ended.status, ended.out)
+
+
+@pytest.mark.parametrize("given", CHANGES.values(), ids=CHANGES)
+def test_the_end_of_a_change_is_one_object_for_programs(given: tuple[tuple[str, ...], str, Request]) -> None:
+    argv, _, _ = given
+
+    ended = typed(*argv, "--json", client=FakeClient(end=LIVE))
+
+    assert (0, "", 351.2) == (ended.status, ended.err, json.loads(ended.out)["serving_ms"])
+
+
+def test_logs_come_as_lines_and_cannot_move_the_cursor(golden: SnapshotAssertion) -> None:
+    client = FakeClient(answers=ANSWERS)
+
+    ended = typed(
+        *(
+            "logs",
+            "blog",
+            "-f",
+            "-n",
+            "500",
+            "--process",
+            "web",
+            "--release",
+            "v2",
+            "--since",
+            "-1h",
+            "--grep",
+            "h.llo",
+        ),
+        client=client,
+    )
+
+    wanted = ReadLogs(app="blog", lines=500, follow=True, process="web", release=2, since="-1h", grep="h.llo")
+    assert [("logs.read", wanted)] == client.asked
+    assert ended.text == golden(name="_cli/logs.txt")
+
+
+def test_logs_for_programs_are_an_object_a_line() -> None:
+    ended = typed("logs", "--json", "--tail", "-a", "blog", client=FakeClient(answers=ANSWERS))
+
+    assert ["hello", "\x1b[31mred\x1b]0;title\x07"] == [json.loads(line)["text"] for line in ended.out.splitlines()]
+
+
+def test_a_one_off_command_ends_with_its_own_status() -> None:
+    client = FakeClient(answers={"run": RunResult(status=42)})
+
+    assert 42 == typed("run", "blog", "--", "false", client=client).status
+    assert 42 == typed("run", "--json", "blog", "--", "false", client=client).status
+
+
+def test_a_one_off_command_is_interactive_on_a_terminal_only() -> None:
+    client = FakeClient(answers=ANSWERS)
+
+    typed("run", "blog", "--", "sh", client=client, is_interactive=True)
+    typed("run", "--no-tty", "blog", "--", "sh", client=client, is_interactive=True)
+    typed("run", "blog", "--", "sh", client=client)
+
+    assert [True, False, False] == [getattr(request, "interactive", None) for _, request in client.asked]
+
+
+def test_a_doctor_that_finds_a_failure_ends_with_its_status() -> None:
+    sick = Doctor(checks=(Check(name="router", status=CheckStatus.FAIL, detail="down", hint="systemctl start"),))
+
+    assert 69 == typed("doctor", client=FakeClient(answers={"doctor": sick})).status
+
+
+def test_a_login_reads_its_password_from_standard_input() -> None:
+    client = FakeClient(answers=ANSWERS)
+
+    ended = typed("registry:login", "ghcr.io", "-u", "ada", "--password-stdin", client=client, says="s3cr3t\n")
+
+    assert [("registry.login", Login(registry="ghcr.io", user="ada", password="s3cr3t"))] == client.asked  # noqa: S106
+    assert "s3cr3t" not in ended.text
+
+
+def test_a_login_without_a_password_says_how_to_give_one() -> None:
+    ended = typed("registry:login", "ghcr.io", "-u", "ada")
+
+    assert 64 == ended.status
+    assert "--password-stdin" in ended.err
+
+
+@pytest.mark.parametrize(("says", "status"), [("blog\n", 0), ("blgo\n", 75), ("", 75)])
+def test_destroying_asks_for_the_name(says: str, status: int) -> None:
+    client = FakeClient()
+
+    ended = typed("apps:destroy", "blog", client=client, says=says, is_interactive=True)
+
+    assert status == ended.status
+    assert (status == 0) == bool(client.asked)
+    assert "Type its name" in ended.err
+
+
+def test_destroying_without_a_person_wants_a_confirmation() -> None:
+    client = FakeClient()
+
+    ended = typed("apps:destroy", "blog", client=client)
+
+    assert (64, []) == (ended.status, client.asked)
+    assert "pvdify apps:destroy blog --confirm blog" in ended.err
+
+
+def test_nothing_to_list_says_what_to_type() -> None:
+    nothing = FakeClient(answers={"apps.list": Apps(apps=()), "releases.list": Releases(releases=())})
+
+    assert "pvdify apps:create" in typed("apps", client=nothing).out
+    assert "pvdify deploy blog" in typed("releases", "blog", client=nothing).out
+
+
+def test_every_golden_file_of_the_command_line_is_written_by_a_test() -> None:
+    written = {f"{name}.txt" for name in COMMANDS} | {"logs.txt", "failure.txt", "overview.txt", "progress.txt"}
+
+    assert written == committed("_cli")
