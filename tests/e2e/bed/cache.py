@@ -77,11 +77,15 @@ def layer(kind: str, key: str, build: Callable[[Path, int], None]) -> Layer:
         return _held[path]
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    if not path.is_dir():
-        _build(path, lock, build)
-        remove_old(kind)
-    os.utime(path)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if not path.is_dir():
+            _build(path, lock, build)
+            remove_old(kind)
+        os.utime(path)
+    except BaseException:
+        os.close(lock)  # or the next try would wait for this one for ever
+        raise
     _held[path] = Layer(path, lock)
     return _held[path]
 
