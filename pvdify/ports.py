@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -259,7 +259,7 @@ class LogLine:
 class Logs(Protocol):
     """The journal."""
 
-    def read(self, query: LogQuery) -> AsyncIterator[LogLine]:
+    def read(self, query: LogQuery) -> AsyncGenerator[LogLine, None]:
         """The lines that fit *query*, oldest first; then, if it follows, new ones until the reader stops."""
 
     async def tail(self, unit: UnitName, *, since: datetime | None, lines: int) -> tuple[str, ...]:

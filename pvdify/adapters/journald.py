@@ -22,7 +22,7 @@ from pvdify.model.names import instance_of
 from pvdify.ports import LogLine, LogQuery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, Iterator
 
     from systemd.journal import Reader
 
@@ -40,7 +40,7 @@ _SECONDS: Final = re.compile(r"UNIX seconds: @(\d+(?:\.\d+)?)")
 class Journald:
     """`Logs` of this machine."""
 
-    async def read(self, query: LogQuery) -> AsyncIterator[LogLine]:
+    async def read(self, query: LogQuery) -> AsyncGenerator[LogLine, None]:
         since = await moment(query.since) if query.since else None
         with closing(await anyio.to_thread.run_sync(_reader, query)) as reader:
             tape = _Tape(reader, query)

@@ -12,7 +12,7 @@ from pvdify.model.names import UnitName, instance_of
 from pvdify.ports import LogLine, LogQuery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 
 @dataclass
@@ -40,13 +40,13 @@ class FakeLogs:
         self._news.set()
         self._news = anyio.Event()
 
-    async def read(self, query: LogQuery) -> AsyncIterator[LogLine]:
+    async def read(self, query: LogQuery) -> AsyncGenerator[LogLine, None]:
         found = [line for unit, line in self.lines if _fits(unit, line, query)]
         if query.lines is not None and query.after_cursor is None:
             found = found[max(0, len(found) - query.lines) :]
+        seen = len(self.lines)
         for line in found:
             yield line
-        seen = len(self.lines)
         while query.follow:
             while seen < len(self.lines):
                 unit, line = self.lines[seen]

@@ -93,7 +93,7 @@ class FakeSystemd:
 
     async def lend(self, units: Mapping[UnitName, bytes]) -> None:
         await anyio.lowlevel.checkpoint()
-        strangers = [unit for unit in units if not unit.startswith("pvdify-")]
+        strangers = [unit for unit in units if not re.fullmatch(r"pvdify-[\w.@-]+\.(service|target)", unit)]
         if strangers:
             raise HostError(f"cannot lend {strangers[0]}: it is not ours")
         self.actions += [f"lend {unit}" for unit in units]

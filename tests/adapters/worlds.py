@@ -1,0 +1,116 @@
+"""What the contract of each role is tried on: how a test arranges things, whoever fills the role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from pvdify.model.manifest import AppRow
+    from pvdify.model.names import UnitName
+    from pvdify.ports import Logs, Network, Podman, Quadlet, Router, Systemd
+
+
+class SystemdWorld(Protocol):
+    """Units that do as they are told."""
+
+    @property
+    def port(self) -> Systemd:
+        """Who is tried."""
+
+    def lasting(self, unit: UnitName) -> bytes:
+        """A unit that stays up."""
+
+    def failing(self, unit: UnitName) -> bytes:
+        """A unit whose start fails."""
+
+    def crashing(self, unit: UnitName) -> bytes:
+        """A unit that starts, exits with 3, and is started again and again."""
+
+    def target(self, *wanted: UnitName) -> bytes:
+        """A target that wants others."""
+
+
+class QuadletWorld(Protocol):
+    """Quadlet files in a directory."""
+
+    @property
+    def port(self) -> Quadlet:
+        """Who is tried."""
+
+    @property
+    def directory(self) -> Path:
+        """Where the files are."""
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file there."""
+
+    def write_refused(self, name: str) -> None:
+        """Put a file there that Quadlet refuses."""
+
+    def refused_unit(self, unit: UnitName) -> bytes:
+        """A unit that systemd does not take as it is."""
+
+
+class RouterWorld(Protocol):
+    """A router whose configuration is that of a generation."""
+
+    @property
+    def port(self) -> Router:
+        """Who is tried."""
+
+    def publish(self, *apps: AppRow) -> None:
+        """Put in force a configuration with these apps."""
+
+    def spoil(self) -> None:
+        """Put in force a configuration that no router takes."""
+
+    @property
+    def config(self) -> Path:
+        """The configuration in force."""
+
+    def request(self, app: AppRow, server: str) -> AbstractAsyncContextManager[None]:
+        """A request to *app* that *server*, the only one that takes new ones, is busy with for as long as the context lasts."""
+
+
+class PodmanWorld(Protocol):
+    """A store, and two registries: one for everybody, one with a login."""
+
+    open: str
+    private: str
+    dead: str
+    user: str
+    password: str
+    image: str
+    """`repository:tag` of an image in both registries that exposes 8080."""
+
+    @property
+    def port(self) -> Podman:
+        """Who is tried."""
+
+
+class NetworkWorld(Protocol):
+    """Ports of this machine."""
+
+    @property
+    def port(self) -> Network:
+        """Who is tried."""
+
+    def answers(self, status: int, headers: dict[str, str], body: str) -> AbstractAsyncContextManager[int]:
+        """A port that answers so."""
+
+    def is_closed(self) -> int:
+        """A port that nobody listens on."""
+
+
+class LogsWorld(Protocol):
+    """A journal."""
+
+    @property
+    def port(self) -> Logs:
+        """Who is tried."""
+
+    def write(self, unit: UnitName, text: str, *, is_error: bool = False) -> None:
+        """Let the container of *unit* write a line."""
