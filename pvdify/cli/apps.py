@@ -31,14 +31,16 @@ async def apps(session: Session) -> None:
     "apps:create",
     click.Argument(["name"]),
     click.Option(["--environment"], type=click.Choice([one.value for one in Environment]), default="production"),
-    click.Option(["--port"], type=int, metavar="PORT", help="The front, 3000 to 9999; a free one if not said."),
+    click.Option(["--bind-port"], type=int, metavar="PORT", help="The front, 3000 to 9999; a free one if not said."),
     click.Option(["--image"], metavar="IMAGE", help="What `pvdify deploy` takes without an image."),
-    examples=("pvdify apps:create blog", "pvdify apps:create blog-staging --environment staging --port 3010"),
+    examples=("pvdify apps:create blog", "pvdify apps:create blog-staging --environment staging --bind-port 3010"),
     changes=True,
 )
-async def apps_create(session: Session, *, name: str, environment: str, port: int | None, image: str | None) -> None:
+async def apps_create(
+    session: Session, *, name: str, environment: str, bind_port: int | None, image: str | None
+) -> None:
     """Create an app: a name and a front port, no release yet."""
-    request = CreateApp(name=name, environment=Environment(environment), bind_port=port, image=image)
+    request = CreateApp(name=name, environment=Environment(environment), bind_port=bind_port, image=image)
     await session.change(operations.CREATE, request)
 
 

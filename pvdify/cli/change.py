@@ -12,6 +12,8 @@ from pvdify.cli.tables import duration, json_text
 from pvdify.errors import AppBusyError, PvdifyError
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
+
     from pvdify.cli.progress import Progress
     from pvdify.cli.session import Session
     from pvdify.model.answers import Changed
@@ -78,7 +80,7 @@ class _Watched:
     async def ended(self) -> Changed:
         """Wait for the end; the signals are heeded meanwhile, and whoever reads the events cannot disturb it."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._heed_signals)
+            await tasks.start(self._heed_signals)
             tasks.start_soon(self._show)
             try:
                 changed = await self.session.client.ended(self.id)
@@ -96,10 +98,11 @@ class _Watched:
         except PvdifyError as error:
             self.progress.note(f"no more steps can be shown: {error.message}")
 
-    async def _heed_signals(self) -> None:
+    async def _heed_signals(self, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Cancel at the first Ctrl-C, leave at the second; the loss of the terminal cancels nothing."""
         times = 0
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            task_status.started()
             async for number in signals:
                 if number == signal.SIGHUP:
                     continue

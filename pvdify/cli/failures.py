@@ -10,6 +10,7 @@ import asyncclick as click
 import msgspec
 
 from pvdify.cli.failure_screen import screen
+from pvdify.cli.tables import json_text
 from pvdify.errors import (
     CancelledOperationError,
     Exit,
@@ -76,10 +77,8 @@ def reported(error: BaseException, terminal: Terminal, *, is_json: bool) -> int:
         if not isinstance(one, (PvdifyError, click.ClickException)):
             terminal.complain("".join(traceback.format_exception(one)).rstrip())
     problems = tuple(problem_of(one) for one in errors)
-    if is_json:
-        whole = msgspec.structs.replace(problems[0], others=problems[1:])
-        _print(terminal, msgspec.json.format(msgspec.json.encode(whole), indent=2).decode())
-    else:
+    whole = msgspec.structs.replace(problems[0], others=problems[1:])
+    if not is_json or not _printed(terminal, json_text(whole)):
         for one, problem in zip(errors, problems, strict=True):
             terminal.complain(_text(one, problem, terminal))
     return problems[0].exit_status
@@ -149,12 +148,14 @@ def _text(error: BaseException, problem: Problem, terminal: Terminal) -> str:
     return f"{usage}{head}" + (f"\n  {terminal.printable(problem.hint)}" if problem.hint else "")
 
 
-def _print(terminal: Terminal, text: str) -> None:
+def _printed(terminal: Terminal, text: str) -> bool:
     try:
         terminal.print(text)
         terminal.flush()
     except (OSError, PvdifyError):
         _say_no_more(terminal)
+        return False
+    return True
 
 
 def _say_no_more(terminal: Terminal) -> None:

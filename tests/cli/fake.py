@@ -154,7 +154,11 @@ def surroundings(
 
 def typed(*argv: str, **given: Unpack[Given]) -> Ended:
     """Type a command."""
-    around = surroundings(*argv, **given)
+    return ended(surroundings(*argv, **given))
+
+
+def ended(around: Surroundings) -> Ended:
+    """Run what was typed, and collect what it wrote."""
     status = main(around)
     out, err = around.terminal.out, around.terminal.err
     assert isinstance(out, io.StringIO)

@@ -282,7 +282,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, Request]] = {
 }
 CHANGES: dict[str, tuple[tuple[str, ...], str, Request]] = {
     "create": (
-        ("apps:create", "blog-staging", "--environment", "staging", "--port", "3010", "--image", "nginx"),
+        ("apps:create", "blog-staging", "--environment", "staging", "--bind-port", "3010", "--image", "nginx"),
         "apps.create",
         CreateApp(name="blog-staging", environment=Environment.STAGING, bind_port=3010, image="nginx"),
     ),

@@ -1,0 +1,184 @@
+"""The command line on real operations, in process, on a host in memory."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pvdify.client.local import local
+from pvdify.model.image import Image
+from pvdify.ops.host import Host
+from pvdify.ports import Answer
+from pvdify.render.tree import Place
+from pvdify.store.paths import Settings
+from pvdify.store.state import State
+from tests.cli.fake import Ended, ended, surroundings
+from tests.fakes import FakeHost
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from pvdify.client.transport import Client
+
+
+class Shell:
+    """Somebody who types on a host in memory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.settings = Settings(directory / "state", directory / "run")
+        self.settings.run.mkdir()
+        self.fake = FakeHost(self.settings.current)
+        for number, tag in enumerate(("v1", "v2", "v3"), start=1):
+            digest = f"sha256:{str(number) * 64}"
+            self.fake.podman.registry[f"ghcr.io/org/blog:{tag}"] = Image(
+                id=str(number) * 64, digest=digest, architecture="amd64", ports=(8080,)
+            )
+
+    def type(self, line: str, *, says: str = "") -> Ended:
+        """Type *line*."""
+        return ended(replace(surroundings(*line.split(), says=says), connect=self._connect))
+
+    def answer(self, line: str) -> dict[str, Any]:
+        """What a program reads."""
+        done = self.type(f"{line} --json")
+        assert (0, "") == (done.status, done.err)
+        found: dict[str, Any] = json.loads(done.out)
+        return found
+
+    @asynccontextmanager
+    async def _connect(self, _state: Path) -> AsyncIterator[Client]:
+        place = Place(state=str(self.settings.state), run=str(self.settings.run))
+        host = Host(ports=self.fake.ports, state=State(self.settings), place=place)
+        async with local(host, actor="ada") as client:
+            yield client
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    assert 0 == shell.type("init").status
+    shell.fake.boot()
+    assert 0 == shell.type("apps:create blog").status
+    return shell
+
+
+@pytest.mark.parametrize("line", ["apps", "apps:create blog", "logs blog", "doctor"])
+def test_before_init_every_command_says_what_to_type(tmp_path: Path, line: str) -> None:
+    done = Shell(tmp_path).type(line)
+
+    assert 74 == done.status
+    assert "pvdify init" in done.err
+
+
+def test_a_day_of_an_operator(shell: Shell) -> None:
+    first = shell.answer("deploy blog --image ghcr.io/org/blog:v1")
+    second = shell.type("deploy blog ghcr.io/org/blog:v2")
+    shell.type("ps:scale blog web=2")
+
+    assert ("done", 1) == (first["outcome"], first["release"])
+    assert 0 == second.status
+    assert [line.split()[0] for line in second.out.splitlines()][:1] == ["pull"]
+    assert "v2 of blog is live after " in second.out
+    assert 2 == len(shell.answer("ps blog")["instances"])
+    assert ["active", "superseded"] == [one["status"] for one in shell.answer("releases blog")["releases"]]
+    assert 1 == shell.answer("rollback blog")["release"]
+    assert ["running"] == [one["status"] for one in shell.answer("apps")["apps"]]
+
+
+def test_the_same_release_again_changes_nothing(shell: Shell) -> None:
+    shell.type("deploy blog --image ghcr.io/org/blog:v1")
+
+    again = shell.type("deploy blog --image ghcr.io/org/blog:v1")
+
+    assert 0 == again.status
+    assert "nothing to do" in again.out
+
+
+def test_a_release_that_never_answers_well_is_explained_and_the_old_one_serves(shell: Shell) -> None:
+    shell.type("deploy blog --image ghcr.io/org/blog:v1")
+    slot = shell.settings.slot("blog")
+    slot.write_text(slot.read_text() + '\n[healthcheck]\npath = "/health"\ntimeout = "1s"\n')
+    shell.fake.network.apps["pvdify-blog-v2-*"] = Answer(status=503, body="no database", latency_ms=4)
+
+    refused = shell.type("deploy blog --image ghcr.io/org/blog:v2")
+
+    assert 69 == refused.status
+    assert "status 503" in refused.err
+    assert "no database" in refused.err
+    assert ["pvdify-blog-v1-web-1"] == [one["name"] for one in shell.answer("ps blog")["instances"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "code"),
+    [
+        ("deploy nobody", 66, "app-not-found"),
+        ("deploy blog --image ghcr.io/org/blog:v9", 66, "image-not-found"),
+        ("deploy blog --image=-rm", 65, "spec-invalid"),
+        ("deploy blog", 65, "spec-invalid"),
+        ("rollback blog", 75, "nothing-to-roll-back"),
+        ("apps:create blog", 75, "app-exists"),
+        ("apps:create host", 65, "spec-invalid"),
+        ("apps:create Blog", 65, "spec-invalid"),
+        ("ps:scale blog clock=1", 65, "spec-invalid"),
+        ("ps:scale blog web=101", 65, "spec-invalid"),
+        ("releases:info blog v7", 66, "release-not-found"),
+        ("generations:diff 1 99", 66, "generation-not-found"),
+        ("operations:info 20990101t000000-nope", 66, "not-found"),
+        ("run blog -- ls", 75, "refused"),
+        ("registry:logout ghcr.io", 66, "not-found"),
+    ],
+)
+def test_what_cannot_be_done_has_its_status_and_its_code(shell: Shell, line: str, status: int, code: str) -> None:
+    cut = line.partition(" -- ")
+
+    done = shell.type(f"{cut[0]} --json{cut[1]}{cut[2]}")
+
+    assert (status, code, "") == (done.status, json.loads(done.out)["code"], done.err)
+
+
+def test_a_project_is_planned_and_applied(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "pvdify.toml"
+    file.write_text('app = "shop"\nimage = "ghcr.io/org/blog:v1"\n[processes.web]\ncount = 2\n')
+
+    planned = shell.answer(f"plan -f {file}")
+    applied = shell.type(f"apply -f {file}")
+
+    assert ["create", "deploy"] == [one["action"] for one in planned["steps"] if one["app"] == "shop"]
+    assert 0 == applied.status
+    assert 2 == len(shell.answer("ps shop")["instances"])
+    assert [] == [one for one in shell.answer(f"plan -f {file}")["steps"] if one["app"] == "shop"]
+
+
+def test_logs_and_operations_are_read(shell: Shell) -> None:
+    shell.type("deploy blog --image ghcr.io/org/blog:v1")
+    shell.fake.logs.write("pvdify-blog-v1-web-1.service", "hello")
+
+    assert "v1 web-1 | hello\n" in shell.type("logs blog").out
+    operations = shell.answer("operations blog")["operations"]
+    assert ["releases.create", "apps.create"] == [one["name"] for one in operations]
+    assert {"ada"} == {one["actor"] for one in operations}
+    assert "done" in shell.type(f"operations:info {operations[0]['id']}").out
+
+
+def test_destroying_an_app_leaves_none(shell: Shell) -> None:
+    shell.type("deploy blog --image ghcr.io/org/blog:v1")
+
+    assert 0 == shell.type("apps:destroy blog --confirm blog").status
+
+    assert {"apps": []} == shell.answer("apps")
+
+
+def test_generations_are_listed_compared_and_switched_to(shell: Shell) -> None:
+    shell.type("deploy blog --image ghcr.io/org/blog:v1")
+    before = shell.answer("generations")["generations"][0]["number"]
+    shell.type("deploy blog --image ghcr.io/org/blog:v2")
+    after = shell.answer("generations")["generations"][0]["number"]
+
+    assert "pvdify-blog-v2-web-1" in shell.type(f"generations:diff {before} {after}").out
+    assert 0 == shell.type(f"generations:switch {before}").status
+    assert ["v1"] == [f"v{one['release']}" for one in shell.answer("ps blog")["instances"]]
