@@ -1,6 +1,8 @@
 """Beds with pvdify on them, installed as an operator would."""
 
+import functools
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.bed import Bed, cache, prepared
@@ -17,12 +19,18 @@ _SHIPPED = (
 
 def installed() -> Bed:
     """Make a bed, off, with pvdify installed and no app on it; installing is done once for each state of the sources."""
+    return _installed()()
+
+
+@functools.cache
+def _installed() -> Callable[[], Bed]:
+    """Return what makes such a bed, the same one for the life of this process."""
     parts = [_PROJECT / name for name in _SHIPPED]
     key = cache.digest(
         *(part.read_bytes() for part in parts if part.is_file()),
         *(cache.tree_digest(part).encode() for part in parts if part.is_dir()),
     )
-    return prepared(key, _install)()
+    return prepared(key, _install)
 
 
 def check_out(bed: Bed) -> None:
