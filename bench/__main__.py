@@ -114,7 +114,7 @@ def _crowded(operator: Operator, images: list[str]) -> None:
 def _swaps(operator: Operator, pinned: list[str]) -> None:
     """Deploys, rollbacks, restarts and scales under load: how many requests, and how many failed."""
     front = int(operator.answer("apps:info", "blog")["bind_port"])
-    with Load(operator.bed, front, keep_alive=6, new=3, slow=1, uploads=1, rate=1000) as load:
+    with Load(operator.bed, front, keep_alive=6, new=3, slow=1, websockets=0, uploads=1, rate=1000) as load:
         for turn in range(4):
             operator.pvdify("deploy", "blog", "--image", pinned[turn % 2])
             operator.pvdify("rollback", "blog")

@@ -34,7 +34,7 @@ class HAProxy:
     fronts: Path | None = None
 
     async def check(self, config: Path) -> None:
-        done = await run("haproxy", "-c", "-q", "-f", str(config))
+        done = await run("haproxy", "-c", "-f", str(config))
         if done.returncode:
             raise RenderError(f"cannot use {config.name}: HAProxy says {_alerts(done.stderr)}")
 

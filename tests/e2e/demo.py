@@ -25,7 +25,7 @@ def main() -> int:
         operator.push("v3", env={"APP_HEALTH": "bad"}, labels={"pvdify.health": "/health"})
         front = operator.create("blog")
         _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v1")
-        with Load(bed, front, keep_alive=6, new=3, slow=1, uploads=1, rate=1000) as load:
+        with Load(bed, front, keep_alive=6, new=3, slow=1, websockets=0, uploads=1, rate=1000) as load:
             _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")
             _say("v3 never becomes healthy; it must be refused, and v2 must go on serving")
             refused = _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v3", check=False)

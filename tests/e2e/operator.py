@@ -97,8 +97,6 @@ class Operator:
                 "--name=floor",
                 "--pull=never",
                 "--init",
-                "--cgroups=enabled",
-                "--cgroup-parent=/",
             ),
             *("--security-opt=no-new-privileges", "--cap-drop=NET_RAW", "--log-driver=none"),
             *("--uidmap=0:4200000000:65536", "--gidmap=0:4200000000:65536", "--publish=127.0.0.1:19999:8080", image),

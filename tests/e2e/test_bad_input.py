@@ -102,7 +102,7 @@ def test_a_login_opens_a_private_registry_and_a_wrong_one_is_refused(operator: O
     wrong = operator.bed.run(*login, input="wrong", check=False)
     right = operator.bed.run(*login, input=PASSWORD)
 
-    refused(operator, wrong, HOST, "login")
+    refused(operator, wrong, HOST, "cannot log in", PRIVATE)
     assert PASSWORD not in right.stdout + right.stderr
     assert [PRIVATE] == operator.answer("registry:list")["registries"]
     assert 0 == deploy(operator, f"{PRIVATE}/sample:v2").returncode
@@ -237,9 +237,8 @@ def test_an_artefact_that_was_edited_is_reported_and_apply_heals_it(operator: Op
 def test_an_image_that_was_removed_under_a_unit_is_reported_and_apply_fetches_it(operator: Operator) -> None:
     live = operator.live("blog")
     image = str(operator.answer("releases:info", "blog", f"v{live}")["image"])
-    operator.bed.run(*PODMAN, "rmi", "--force", "--ignore", image, check=False)
-    operator.bed.run("systemctl", "stop", operator.units("blog")[0], check=False)
-    operator.bed.run(*PODMAN, "rmi", "--force", image, check=False)
+    operator.bed.run("systemctl", "stop", *operator.units("blog"))
+    operator.bed.run(*PODMAN, "rmi", "--force", image)
 
     assert "image" in operator.pvdify("doctor", check=False).stdout
     operator.pvdify("apply")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pvdify.model.release import same_release
+from pvdify.model.release import Release, same_release
 from pvdify.model.slot import Healthcheck, Process, Resources, Slot, Volume
 from pvdify.plan.release import release_of
 from tests.plan.worlds import DIGEST, IMAGE
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pvdify.model.image import Image
 
 
-def made(slot: Slot, image: Image = IMAGE, version: int = 1):
+def made(slot: Slot, image: Image = IMAGE, version: int = 1) -> Release:
     return release_of(slot, image, pinned=f"docker.io/org/blog@{DIGEST}", source="org/blog:v1", version=version)
 
 

@@ -55,10 +55,11 @@ def row(name: str = "blog", *, live: int | None = 1) -> AppRow:
 
 
 def files(version: int) -> Files:
-    """What is rendered for a host with one app: two files of it change with each release, one never does."""
+    """What is rendered for a host with one app: three files of it change with each release, one never does."""
     return {
         f"quadlet/pvdify-blog-v{version}-web-1.container": b"[Container]\nImage=%d\n" % version,
         "systemd/pvdify-blog.target": b"[Unit]\nWants=pvdify-blog-v%d-web-1.service\n" % version,
+        "haproxy/haproxy.cfg": b"backend blog\n server v%d-web-1 127.0.0.1:20000\n" % version,
         "systemd/pvdify.target": b"[Unit]\nWants=pvdify-blog.target\n",
     }
 

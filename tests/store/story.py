@@ -19,7 +19,10 @@ from pvdify.store.state import State
 from tests.store.example import NOBODY, NOW, publishing, row
 
 PROGRAMS = {"podman": "5.4.2", "systemd": "257"}
-STEPS = tuple("pull record prepare start probe switch route read-back drain stop settle collect".split())
+STEPS = (
+    *("pull", "record", "prepare", "start", "probe", "switch"),
+    *("route", "read-back", "drain", "stop", "settle", "collect"),
+)
 
 
 class Host:
