@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
@@ -71,7 +72,7 @@ async def start(host: Host, batch: Batch, units: Mapping[UnitName, bytes]) -> No
 
 async def prove(host: Host, batch: Batch, running: Running) -> None:
     """Wait until every instance of *batch* is up; raise the explained failure of the first that is not."""
-    since = host.clock.now()
+    since = host.clock.now() - timedelta(milliseconds=running.elapsed_ms())  # what it wrote while it started counts
     probes: list[Probe] = []
     failure = await _first_failure(host, batch, probes)
     if failure is not None:
