@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pvdify.errors import AppBusyError, PvdifyError
 from pvdify.model.event import EventKind, OperationRecord, Outcome
 from pvdify.ops.converge import converge
+from pvdify.ops.locking import held
 from pvdify.ops.remove import remove
 from pvdify.ops.running import Running
 
@@ -75,6 +76,8 @@ async def _finish(host: Host, record: OperationRecord) -> None:
         await converge(host, running, record.app)
     if record.name == SCALE:
         keep_counts(host, record.app)
+    async with held(host.state.try_host_lock):
+        host.state.sweep()
     text = f"finished by recovery: v{record.release} is live" if forward else "undone by recovery"
     running.end(Outcome.DONE if forward else Outcome.UNDONE, text)
 
