@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -37,10 +38,14 @@ def main() -> int:
             _type(operator, "releases", "blog")
         result = load.result
         assert result is not None
-        deploy_ms = operator.answer("deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")["serving_ms"]
-        rollback_ms = operator.answer("rollback", "blog")["serving_ms"]
-        image = str(operator.answer("releases:info", "blog", "v1")["image"])
-        floor_ms = operator.floor_ms(image)
+        _say("measuring without load, against the least that systemd and Podman need for it")
+        operator.pvdify("ps:scale", "blog", "web=1")
+        deploys, rollbacks = [], []
+        for _ in range(5):
+            deploys.append(operator.answer("deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")["serving_ms"])
+            rollbacks.append(operator.answer("rollback", "blog")["serving_ms"])
+        floor_ms = operator.floor_ms(str(operator.answer("releases:info", "blog", "v1")["image"]))
+        operator.pvdify("ps:scale", "blog", "web=3")
         _say("uninstalling pvdify, then rebooting: the app must come back by itself")
         make(bed, "uninstall")
         bed.reboot()
@@ -55,8 +60,8 @@ def main() -> int:
         for promise, holds in checks.items():
             _say(f"{'ok  ' if holds else 'FAIL'} {promise}")
         print(
-            f"demo: requests={result.requests} failed={result.failed} deploy_ms={deploy_ms:.0f} "
-            f"floor_ms={floor_ms:.0f} rollback_ms={rollback_ms:.0f} reboot=ok"
+            f"demo: requests={result.requests} failed={result.failed} deploy_ms={statistics.median(deploys):.0f} "
+            f"floor_ms={floor_ms:.0f} rollback_ms={statistics.median(rollbacks):.0f} reboot=ok"
         )
         return 0 if all(checks.values()) else 1
 
