@@ -23,18 +23,20 @@ def one_off(
     state: str,
     run: str,
 ) -> tuple[str, ...]:
-    """`systemd-run … podman run …`: systemd keeps it in the app's slice and under its limits, and ends it with its terminal."""
+    """`systemd-run --scope … podman run …`: in the app's slice and under its limits, and a child of whoever types it.
+
+    As a service it would go on running when its terminal goes away.
+    """
     process = release.processes.get(WEB) or next(iter(release.processes.values()))
     return (
         "systemd-run",
         "--quiet",
         "--collect",
-        "--wait",
+        "--scope",
         "--expand-environment=no",  # what the operator wrote goes to Podman as it is
-        "--pty" if interactive else "--pipe",
-        f"--unit={name}.service",
+        f"--unit={name}.scope",
         f"--slice={slice_unit(row.name)}",
-        "--property=KillMode=mixed",
+        "--property=Delegate=yes",
         *_limits(process),
         "podman",
         f"--root={state}/storage",
