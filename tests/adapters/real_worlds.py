@@ -81,7 +81,7 @@ class RealRouter:
         self.config.write_text(host_artefacts({app.name: app for app in apps}, Place())[0].text)
 
     def spoil(self) -> None:
-        self.config.write_text("frontend without end\n    bogus\n")
+        self.config.write_text("global\n    bogus\n")
 
     @asynccontextmanager
     async def request(self, app: AppRow, server: str) -> AsyncIterator[None]:

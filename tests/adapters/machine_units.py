@@ -1,0 +1,117 @@
+"""The real service manager and Quadlet, where they need more than a promise."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from pvdify.adapters.console import Terminal
+from pvdify.adapters.process import run
+from pvdify.adapters.quadlet import Generator
+from pvdify.adapters.systemctl import Systemctl
+from pvdify.errors import RenderError, UnitFailedError
+from pvdify.model.names import UnitName
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+UNITS = tuple(UnitName(f"pvdify-machine-v{number}-web-1.service") for number in range(1, 31))
+UNIT = UNITS[0]
+CONTAINER = "pvdify-machine-v1-web-1.container"
+LASTING = b"[Service]\nExecStart=/bin/sleep 1000\n"
+
+
+@pytest.fixture
+async def systemd() -> AsyncIterator[Systemctl]:
+    port = Systemctl()
+    yield port
+    await port.stop(*UNITS)
+    await port.take_back()
+    await port.reset_failed(*UNITS)
+    await port.reload()
+
+
+async def test_units_that_are_lent_one_right_after_the_other_are_all_found(systemd: Systemctl) -> None:
+    """systemd looks at the time of the directory, and two files can appear between two ticks of the kernel's clock."""
+    for unit in UNITS:
+        await systemd.lend({unit: LASTING})
+        await systemd.start(unit, timeout=10)
+
+    assert all(status.is_active for status in await systemd.show(*UNITS))
+
+
+async def test_a_unit_that_systemd_would_restart_for_long_fails_at_its_first_fall(systemd: Systemctl) -> None:
+    text = "[Unit]\nStartLimitIntervalSec=120\nStartLimitBurst=5\n[Service]\nType=notify\nExecStart=/bin/false\n"
+    await systemd.lend({UNIT: f"{text}Restart=always\nRestartMode=direct\nRestartSec=1\n".encode()})
+    began = monotonic()
+
+    with pytest.raises(UnitFailedError) as caught:
+        await systemd.start(UNIT, timeout=60)
+
+    assert "exit-code" == caught.value.result
+    assert monotonic() - began < 4
+
+
+async def test_a_start_that_takes_too_long_is_a_timeout(systemd: Systemctl) -> None:
+    await systemd.lend({UNIT: b"[Service]\nType=notify\nExecStart=/bin/sleep 1000\n"})
+
+    with pytest.raises(UnitFailedError) as caught:
+        await systemd.start(UNIT, timeout=0.5)
+
+    assert "timeout" == caught.value.result
+
+
+async def test_deliberate_starts_are_not_counted(systemd: Systemctl) -> None:
+    await systemd.lend({UNIT: b"[Unit]\nStartLimitIntervalSec=120\nStartLimitBurst=2\n" + LASTING})
+
+    for _ in range(5):
+        await systemd.start(UNIT, timeout=10)
+        await systemd.stop(UNIT)
+
+
+async def test_a_oneshot_that_did_its_work_is_no_failure(systemd: Systemctl) -> None:
+    await systemd.lend({UNIT: b"[Service]\nType=oneshot\nExecStart=/bin/true\n"})
+
+    await systemd.start(UNIT, timeout=10)
+
+
+async def test_numbers_are_there_or_none(systemd: Systemctl) -> None:
+    await systemd.lend({UNIT: LASTING})
+    await systemd.start(UNIT, timeout=10)
+
+    (status,) = await systemd.show(UNIT)
+
+    assert status.memory is None or status.memory > 0
+    assert status.cpu_seconds is None or status.cpu_seconds >= 0
+    assert status.since.endswith("Z")
+    assert not status.needs_reload
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (r'Environment="A=bad\d"', "systemd knows no escape"),
+        ('Environment="A=open', "a quote has no end"),
+        ('Exec=/app "open', "a quote has no end"),
+    ],
+)
+async def test_what_quadlet_would_drop_or_guess_is_refused(tmp_path: Path, line: str, words: str) -> None:
+    (tmp_path / CONTAINER).write_text(f"[Container]\nImage=localhost/app@sha256:{'0' * 64}\n{line}\n")
+
+    with pytest.raises(RenderError, match=words):
+        await Generator().generate(tmp_path, (CONTAINER,))
+
+
+async def test_the_terminal_gives_back_the_status_and_leaves_no_unit_behind() -> None:
+    unit = "pvdify-machine-run-1.scope"
+    argv = ("systemd-run", "--quiet", "--collect", "--scope", f"--unit={unit}")
+
+    assert 7 == await Terminal().run((*argv, "sh", "-c", "exit 7"), interactive=False)
+    with anyio.move_on_after(1):
+        await Terminal().run((*argv, "sleep", "1000"), interactive=False)
+
+    assert "active" != (await run("systemctl", "is-active", unit)).stdout.strip()
