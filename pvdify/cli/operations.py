@@ -30,7 +30,7 @@ async def operations(session: Session, *, limit: int) -> None:
     session.show(answer, lambda: session.terminal.printable(_table(answer)))
 
 
-@command("operations:info", click.Argument(["id"]), examples=("pvdify operations:info 20260131t090000-4f1c",))
+@command("operations:info", click.Argument(["id"]), examples=("pvdify operations:info 20260131-090000-123k7qz",))
 async def operations_info(session: Session, *, id: str) -> None:  # noqa: A002 - the word of the argument
     """Show one operation, and why it failed if it did."""
     answer = await session.ask(journal.INFO, ForOperation(id=id))

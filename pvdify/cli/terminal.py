@@ -16,7 +16,9 @@ from pvdify.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_UNPRINTABLE: Final = re.compile(r"\x1b\[(?P<colour>[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_UNPRINTABLE: Final = re.compile(
+    r"\x1b\[(?P<colour>[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class Terminal:
         return f"\x1b[{colour}m{text}\x1b[0m" if self.is_coloured else text
 
     def printable(self, text: str) -> str:
-        r"""*text* that others wrote, without what would move the cursor or ring; its colours stay on a terminal.
+        r"""*text* that others wrote, without what would move the cursor, turn the writing round or ring; its colours stay on a terminal.
 
         >>> import sys
         >>> Terminal(out=sys.stdout, err=sys.stderr, input=sys.stdin).printable("a\x1b[31mred\x07\x1b]0;title")

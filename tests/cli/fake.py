@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pvdify.model.requests import Request
     from pvdify.operations.table import A, Change, Operation, Q
 
-ID = "20260131t090000-4f1c"
+ID = "20260131-090000-123k7qz"
 DONE = Changed(operation=ID, outcome=Outcome.DONE, text="done")
 
 

@@ -128,7 +128,7 @@ def test_a_release_that_never_answers_well_is_explained_and_the_old_one_serves(s
         ("ps:scale blog web=101", 65, "spec-invalid"),
         ("releases:info blog v7", 66, "release-not-found"),
         ("generations:diff 1 99", 66, "generation-not-found"),
-        ("operations:info 20990101t000000-nope", 66, "not-found"),
+        ("operations:info 20990101-000000-000nope", 66, "not-found"),
         ("run blog -- ls", 75, "refused"),
         ("registry:logout ghcr.io", 66, "not-found"),
     ],
