@@ -175,8 +175,8 @@ class Generations:
             raise StateError(f"cannot publish generation {staged.number}: generation {before} came in between")
         final = self._settings.generation(staged.number)
         with told(f"publish generation {staged.number}"):
-            self._reserve.spend(lambda: staged.path.rename(final))
             try:
+                self._reserve.spend(lambda: staged.path.rename(final))
                 sync_directory(self._settings.generations)
                 self._link.point_at(staged.number)
             except OSError:
@@ -198,7 +198,8 @@ class Generations:
     def _take_back(self, staged: Staged) -> None:
         """Unname a candidate that never was in force. Where that fails too, a whole tree more is there, and a number is lost."""
         with suppress(OSError):
-            self._settings.generation(staged.number).rename(staged.path)
+            if not staged.path.exists():
+                self._settings.generation(staged.number).rename(staged.path)
             remove_tree(staged.path)
 
     # old ones
@@ -213,6 +214,7 @@ class Generations:
         with told(f"collect in {self._settings.generations}"):
             sync_directory(self._settings.state)  # never remove what the disk may still believe to be in force
             away = [path for number in old if (path := put_away(self._settings.generation(number)))]
+            sync_directory(self._settings.generations)
             for path in away:
                 remove_tree(path)
         return tuple(sorted(old))

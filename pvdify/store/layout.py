@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import StateError, StateMissingError, StateTooNewError
-from pvdify.store.files import PRIVATE, PUBLIC, make_directory, replace, sync_directory, told
+from pvdify.store.files import PRIVATE, PUBLIC, make_directory, replace, told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,13 +93,12 @@ class Layout:
 
 
 def put_away(path: Path) -> Path | None:
-    """Take *path* out of sight, durably; answer where it is now, None if it was not there."""
+    """Take *path* out of sight, for good once its directory is synced; answer where it is now, None if it was not there."""
     away = path.with_name(f"{GONE}{path.name}-{os.urandom(4).hex()}")
     try:
         path.rename(away)
     except FileNotFoundError:
         return None
-    sync_directory(path.parent)
     return away
 
 

@@ -15,7 +15,7 @@ from pvdify.model.manifest import SlotStamp
 from pvdify.model.names import app_name
 from pvdify.model.parse import from_toml
 from pvdify.model.slot import Slot
-from pvdify.store.files import PRIVATE, make_directory, read_at, replace, told
+from pvdify.store.files import PRIVATE, make_directory, read_at, replace, sync_directory, told
 from pvdify.store.layout import GONE, put_away, remove_tree
 from pvdify.store.locks import is_same
 
@@ -103,6 +103,7 @@ class Slots:
         with told(f"remove {self._settings.app(app)}"):
             away = put_away(self._settings.app(app_name(app)))
             if away is not None:
+                sync_directory(self._settings.apps)
                 remove_tree(away)
 
     def _replace(self, app: str, slot: Slot, old: bytes | None) -> SlotStamp:

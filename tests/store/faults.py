@@ -1,7 +1,8 @@
-"""Faults at exactly one system call of the code under test: an error from it, or death just before it.
+"""Faults at exactly one system call of the code under test: an error from it, or death just before it; or errors from then on.
 
 Python tells a profiler of every call of a C function. Those of `posix` and `fcntl` are the system calls that the store makes;
-a profiler that raises makes the call fail, one that kills makes it the last thing that was about to happen.
+a profiler that raises makes the call fail (and is then dropped), one that kills makes it the last thing that was about to happen.
+An audit hook, which is told of all that makes something, can go on raising.
 """
 
 import os
@@ -21,16 +22,17 @@ CHANGES = frozenset(
 """What a process does to files."""
 NEEDS_ROOM = frozenset({"write", "mkdir", "link", "symlink", "rename"})
 """What fails on a full disk (`open` does too, where it makes a file: a profiler cannot tell)."""
+MAKES = frozenset({"open", "os.mkdir", "os.link", "os.symlink", "os.rename"})
+"""The same, as an audit hook is told of it."""
 
 
 @dataclass
 class Calls:
-    """The calls that were met so far; the one with number *at*, or all from there on, have an effect."""
+    """The calls that were met so far; the one with number *at* has an effect."""
 
     names: frozenset[str]
     at: int
     effect: Callable[[], None]
-    is_lasting: bool = False
     met: list[str] = field(default_factory=list)
 
     def profile(self, _frame: FrameType, event: str, function: object) -> None:
@@ -38,27 +40,62 @@ class Calls:
         if event != "c_call" or getattr(function, "__module__", "") not in {"posix", "fcntl"} or name not in self.names:
             return
         self.met.append(name)
-        number = len(self.met) - 1
-        if number == self.at or (self.is_lasting and number > self.at):
+        if len(self.met) == self.at + 1:
             sys.setprofile(None)
-            if self.is_lasting:
-                sys.setprofile(self.profile)
             self.effect()
 
 
 @contextmanager
-def failing(error: int, *, at: int, names: frozenset[str], is_lasting: bool = False) -> Iterator[Calls]:
-    """Let call number *at* of *names* (and those behind it) fail with *error*."""
+def failing(error: int, *, at: int, names: frozenset[str]) -> Iterator[Calls]:
+    """Let call number *at* of *names* fail with *error*."""
 
     def fail() -> None:
         raise OSError(error, os.strerror(error))
 
-    calls = Calls(names, at, fail, is_lasting)
+    calls = Calls(names, at, fail)
     sys.setprofile(calls.profile)
     try:
         yield calls
     finally:
         sys.setprofile(None)
+
+
+@dataclass
+class Lasting:
+    """From number *at* on everything of *names* fails."""
+
+    error: int
+    names: frozenset[str]
+    at: int
+    met: int = 0
+
+
+_lasting: list[Lasting] = []
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if not _lasting or event not in _lasting[0].names:
+        return
+    if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & os.O_CREAT):
+        return
+    fault = _lasting[0]
+    fault.met += 1
+    if fault.met > fault.at:
+        raise OSError(fault.error, os.strerror(fault.error))
+
+
+sys.addaudithook(_audit)
+
+
+@contextmanager
+def broken(error: int, *, names: frozenset[str], at: int = 0) -> Iterator[Lasting]:
+    """Let whatever makes something, as far as *names* go, fail with *error* from number *at* on."""
+    fault = Lasting(error, names, at)
+    _lasting.append(fault)
+    try:
+        yield fault
+    finally:
+        _lasting.clear()
 
 
 def killed(action: Callable[[], None], *, at: int) -> bool:

@@ -12,7 +12,7 @@ from pvdify.model.event import EventKind, Outcome
 from pvdify.model.slot import Slot
 from pvdify.store.state import State
 from tests.store.example import accepted, files, leftovers, publish, publishing, release, staged, state_in, text_of
-from tests.store.faults import CHANGES, NEEDS_ROOM, failing, killed
+from tests.store.faults import CHANGES, MAKES, NEEDS_ROOM, broken, failing, killed
 
 SYNC = frozenset({"fsync"})
 OLD = files(1)
@@ -216,19 +216,21 @@ def test_a_disk_that_is_full_for_once_costs_the_reserve_and_nothing_else(tmp_pat
 
 @pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT])
 def test_a_disk_that_stays_full_leaves_the_old_in_force_and_says_what_to_type(tmp_path: Path, reason: int) -> None:
+    hints = []
     for number in count():
         state = world(tmp_path, str(number))
-        with failing(reason, at=number, names=NEEDS_ROOM, is_lasting=True):
+        with publishing(state), broken(reason, names=MAKES, at=number) as fault:
             try:
-                published(state)
+                state.commit(staged(state, files(2), live=2))
             except DiskLowError as error:
-                failure = error
-            else:
-                return
-        assert "pvdify gc" in failure.hint
+                hints.append(error.hint)
+        if fault.met <= number:
+            break
         assert 1 == reopened(state).current().number
         assert [] == leftovers(state)
         assert () == state.drift(1)
+    assert len(hints) > 10
+    assert all("pvdify gc" in hint for hint in hints)
 
 
 def test_a_journal_goes_on_when_the_disk_was_full_for_once(state: State) -> None:

@@ -12,7 +12,7 @@ from pvdify.errors import (
 )
 from pvdify.store.state import State
 from tests.store.example import files, leftovers, publish, publishing, staged, text_of
-from tests.store.faults import failing
+from tests.store.faults import broken
 
 CONTAINER = "quadlet/pvdify-blog-v1-web-1.container"
 TARGET = "systemd/pvdify-blog.target"
@@ -309,7 +309,7 @@ def test_many_new_files_at_once_need_few_descriptors(empty: State) -> None:
 
 @pytest.mark.parametrize("reason", [errno.EMLINK, errno.EXDEV, errno.EPERM])
 def test_where_files_cannot_be_linked_they_are_copied(state: State, reason: int) -> None:
-    with failing(reason, at=0, names=frozenset({"link"}), is_lasting=True):
+    with broken(reason, names=frozenset({"os.link"})):
         publish(state, {TARGET: b"other"})
 
     assert () == state.drift(2)
