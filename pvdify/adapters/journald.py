@@ -170,7 +170,7 @@ class _Tape:
         if since is None:
             self._reader.seek_head()
         else:
-            self._reader.seek_realtime(since.timestamp())  # what it makes of a datetime ignores the zone
+            self._reader.seek_realtime(since.timestamp())
 
 
 def _reader(query: LogQuery) -> Reader:

@@ -13,16 +13,15 @@ _QUOTES: Final = "\"'"
 _LETTERS: Final = dict(zip("abfnrtvs\\\"'", "\a\b\f\n\r\t\v \\\"'", strict=True))
 _CODES: Final = {"x": 2, "u": 4, "U": 8}
 _OCTAL: Final = re.compile(r"[0-3][0-7]{2}")
-_DOUBLED: Final = re.compile(r"%%|\$\$")
 
 
 def words(line: str) -> tuple[str, ...]:
-    r"""The words of *line* as systemd splits it; specifiers and variables stay, but for `%%` and `$$`.
+    r"""The words of *line* as systemd splits it, before it looks at specifiers and variables: `%%` is still two characters.
 
     Raise `RenderError` where systemd would drop the line, or guess: an unknown escape, a quote without an end.
 
     >>> words(r'--env "A=one two" "100%%\n" it\x27s ${HOME}')
-    ('--env', 'A=one two', '100%\n', "it's", '${HOME}')
+    ('--env', 'A=one two', '100%%\n', "it's", '${HOME}')
     """
     found: list[str] = []
     word: bytearray | None = None
@@ -106,4 +105,4 @@ def _escaped(line: str, position: int) -> tuple[bytes, int]:
 
 
 def _text(word: bytearray) -> str:
-    return _DOUBLED.sub(lambda pair: pair[0][0], word.decode(errors="replace"))
+    return word.decode(errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from pvdify.model.names import Instance
 from pvdify.ports import LogQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pvdify.ports import LogLine
 
 APPS = count()
@@ -78,14 +81,16 @@ async def test_bytes_that_are_no_text_are_shown_as_far_as_they_go(web: Instance)
     assert ["caf�\0!"] == [line.text for line in await lines(LogQuery(app=web.app), at_least=1)]
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "<+05>-5"])
-async def test_lines_are_chosen_by_time_in_every_time_zone(
-    web: Instance, zone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import time
-
-    monkeypatch.setenv("TZ", zone)
+@pytest.fixture(params=["UTC", "<-05>+5", "<+05>-5"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
     time.tzset()
+
+
+async def test_lines_are_chosen_by_time_in_every_time_zone(web: Instance, zone: str) -> None:
     send(web, "early\n")
     await lines(LogQuery(app=web.app), at_least=1)
     between = datetime.now(UTC)
