@@ -8,7 +8,7 @@
  *
  * Told by the environment: APP_RELEASE, PORT (8080), PVDIFY_INSTANCE, APP_START_MS, APP_GRACE_MS (10000),
  * APP_TICK_MS (1000), APP_HEALTH=bad, APP_IGNORE_TERM=1, APP_EXIT_AT_START=CODE, APP_CRASH_AFTER_MS,
- * APP_NEEDS_RAW=1 (a raw socket, for which a container has no capability).
+ * APP_NEEDS_RAW=1 (a raw socket, for which a container has no capability), APP_FILL_MB (memory that it fills before it listens).
  *
  * Told by requests: /health /break /slow?ms= /upload /stream?n=&ms= /ws /exit?code= /crash /env /argv /mem?mb=
  * /read?path= /write?path=&data= /log?line=&err=1 /status?code= /redirect?to=
@@ -110,6 +110,13 @@ static void misbehave(const struct settings *settings)
     int code = (int)setting("APP_EXIT_AT_START", 0);
     printf("%s: leaving at start with %d\n", settings->release, code);
     exit(code);
+  }
+  size_t filled = (size_t)setting("APP_FILL_MB", 0) << 20;
+  if (filled) {
+    char *memory = malloc(filled);
+    for (size_t at = 0; memory && at < filled; at += 4096)
+      *(volatile char *)(memory + at) = 1;
+    printf("%s: filled %zu bytes at %p\n", settings->release, filled, (void *)memory);
   }
   if (getenv("APP_CRASH_AFTER_MS")) {
     pthread_t thread;
