@@ -201,7 +201,7 @@ class Podman(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a request got: a status, or an error in words."""
+    """What a request got: a status, or an error in words. Names of headers are in lower case."""
 
     status: int | None = None
     headers: Mapping[str, str] | None = None
@@ -220,7 +220,7 @@ class Network(Protocol):
         """Whether a TCP connection to *address* opens."""
 
     async def holder(self, port: int) -> str | None:
-        """Who listens on 127.0.0.1:*port* (or on all addresses), in words such as `nginx (pid 12)`; None if nobody does."""
+        """Who listens on 127.0.0.1:*port* (or on all addresses), in words such as `nginx (pid 12, nginx.service)`; None if nobody does."""
 
     async def reserve(self, candidates: tuple[int, ...], count: int) -> tuple[int, ...]:
         """The first *count* of *candidates* that could be bound now; fewer if there are not so many."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -156,6 +156,12 @@ class Store:
         return _decoded(_checked(status, body, path), kind)
 
     async def _ask(self, method: str, path: str) -> tuple[int, bytes]:
+        """Ask, and once more if nobody answers: the service leaves when it has nothing to do, and comes back with the next question."""
+        with suppress(HostError):
+            return await self._ask_once(method, path)
+        return await self._ask_once(method, path)
+
+    async def _ask_once(self, method: str, path: str) -> tuple[int, bytes]:
         async with self._asked(method, path, {}, {}) as (exchange, head):
             return head.status, await exchange.body(limit=_BODY)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,6 +98,27 @@ async def test_what_takes_too_long_or_says_too_much_is_ended() -> None:
         await run("sleep", "60", timeout=0.05)
     with pytest.raises(HostError, match="cannot read what yes says"):
         await run("yes", limit=2**20)
+
+
+@BACKENDS
+def test_a_program_in_front_has_our_terminal_and_nothing_else_of_ours(backend: str) -> None:
+    script = f"import anyio\nfrom pvdify.adapters.process import run_in_front\nanyio.run(run_in_front, 'sh', '-c', 'tty; env', backend={backend!r})"
+    seen = bytearray()
+
+    def read(terminal: int) -> bytes:
+        seen.extend(said := os.read(terminal, 4096))
+        return said
+
+    os.environ["CANARY"] = "1"
+    try:
+        status = pty.spawn([sys.executable, "-c", script], read)
+    finally:
+        del os.environ["CANARY"]
+
+    assert 0 == status
+    assert b"/dev/pts/" in seen
+    assert b"TERM=" in seen
+    assert b"CANARY" not in seen
 
 
 async def test_a_signal_is_a_status_as_in_a_shell() -> None:

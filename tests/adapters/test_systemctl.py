@@ -6,6 +6,8 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
+import anyio
+
 from pvdify.adapters.systemctl import Systemctl, statuses
 from pvdify.model.names import UnitName
 
@@ -75,7 +77,7 @@ async def test_lending_sets_the_time_of_the_directory_itself(tmp_path: Path) -> 
 
     await Systemctl(tmp_path).lend({UnitName("pvdify-blog-v1-web-1.service"): b""})
 
-    found = tmp_path.stat()
+    found = await anyio.Path(tmp_path).stat()
     assert before <= found.st_mtime_ns <= time.time_ns()
     assert found.st_atime_ns == found.st_mtime_ns  # the kernel would not have set both
 
