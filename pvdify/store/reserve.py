@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pvdify.store.files import FULL, PRIVATE, opened_new, sync_directory
+from pvdify.store.files import FULL, PRIVATE, opened_new
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,6 @@ class Reserve:
         for name in names:
             with suppress(FileNotFoundError):
                 (self._path / name).unlink()
-        if names:
-            sync_directory(self._path)  # blocks are free only once their release is in the file system's own journal
         return bool(names)
 
     def fill(self) -> bool:

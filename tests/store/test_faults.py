@@ -1,6 +1,7 @@
 """Every system call of a change is tried: the process dies just before it, the disk fails in it, the disk is full in it."""
 
 import errno
+import resource
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -198,6 +199,32 @@ def test_a_journal_whose_sync_failed_is_dead(state: State) -> None:
     with pytest.raises(StateError, match="it is closed"):
         journal.write(EventKind.END, outcome=Outcome.DONE)
     assert [False] == [state.is_running(record.id) for record in state.records(unfinished_only=True)]
+
+
+def test_a_line_that_only_half_fits_is_taken_back_and_the_next_is_whole(state: State) -> None:
+    journal = state.journal(accepted(state), boot_id="b")
+    (path,) = state.settings.operations.iterdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = path.read_bytes()
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(StateError, match="file too large"):
+            journal.write(EventKind.BEGIN, step="pull")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert before == path.read_bytes()
+    journal.write(EventKind.END, outcome=Outcome.DONE)
+    assert [True] == [record.is_over for record in state.records()]
+
+
+def test_recovery_begins_with_making_safe_what_it_finds_in_force(state: State) -> None:
+    state.journal(accepted(state), boot_id="b").close()
+    (record,) = state.records(unfinished_only=True)
+
+    with failing(errno.EIO, at=0, names=SYNC), pytest.raises(StateError, match=r"cannot make .*/current safe"):
+        state.journal_of(record.id)
 
 
 def test_a_disk_that_is_full_for_once_costs_the_reserve_and_nothing_else(tmp_path: Path) -> None:

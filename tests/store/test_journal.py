@@ -134,7 +134,10 @@ def test_finished_journals_are_not_opened_to_find_unfinished_ones(state: State) 
     assert not state.records("blog")[0].is_over
 
 
-@pytest.mark.parametrize("torn", [b'{"seq":2,"at":"x","ki', b"\0" * 100, b'{"seq":2}\n', b"\n", b'\xff"\n'])
+@pytest.mark.parametrize(
+    "torn",
+    [b'{"seq":2,"at":"x","ki', b"\0" * 100, b'{"seq":2}\n', b"\n", b'\xff"\n', b'{"seq":7,"at":"x","kind":"note"}\n'],
+)
 def test_a_torn_last_line_is_not_there_and_the_next_takes_its_place(state: State, torn: bytes) -> None:
     journal = begun(state)
     journal.write(EventKind.BEGIN, step="pull")

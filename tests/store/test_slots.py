@@ -204,6 +204,26 @@ def test_a_slot_with_a_mistake_is_not_written_over(state: State) -> None:
     assert path.read_text() == "name = \n"
 
 
+def test_writers_of_one_slot_wait_for_each_other(state: State) -> None:
+    names = ("web", "worker", "clock", "mailer")
+    state.write_slot(Slot(name="blog", processes=dict.fromkeys(names, Process())))
+    children = []
+    for name in names:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                for count in range(1, 26):
+                    state.write_counts("blog", {name: count})
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+
+    assert [0, 0, 0, 0] == [os.waitpid(child, 0)[1] for child in children]
+    assert {25} == {process.count for process in state.slot("blog").processes.values()}
+
+
 def test_only_directories_with_a_slot_are_declared_apps(state: State) -> None:
     state.write_slot(Slot(name="shop"))
     state.write_slot(Slot(name="blog"))
