@@ -64,11 +64,22 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def reported(error: BaseException, terminal: Terminal, *, is_json: bool) -> int:
-    """Show *error*, each leaf of a group by itself, and answer the exit status of the first."""
+    """Show *error*, each leaf of a group by itself, and answer the exit status of the first.
+
+    A reader that left is no failure, and what it did not read is forgotten.
+    """
     errors = tuple(leaves(error))
-    if any(isinstance(one, BrokenPipeError) for one in errors):
+    status = 0
+    if not any(isinstance(one, BrokenPipeError) for one in errors):
+        status = _told(errors, terminal, is_json=is_json)
+    try:
+        terminal.flush()
+    except (OSError, PvdifyError):
         _say_no_more(terminal)
-        return 0
+    return status
+
+
+def _told(errors: tuple[BaseException, ...], terminal: Terminal, *, is_json: bool) -> int:
     if all(isinstance(one, KeyboardInterrupt) for one in errors):
         terminal.complain("")
         return CANCELLED

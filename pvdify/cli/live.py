@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import ProgressColumn, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from pvdify.cli.progress import STEP_WIDTH, Silent, line
+from pvdify.cli.tables import duration
 from pvdify.model.event import EventKind
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
 
     from pvdify.cli.terminal import Terminal
     from pvdify.model.event import Event
@@ -36,7 +37,7 @@ class Live(Silent):
         self._bar = Bar(
             SpinnerColumn(finished_text=" "),
             TextColumn(f"{{task.description:<{STEP_WIDTH}}}", markup=False),
-            TimeElapsedColumn(),
+            _Elapsed(),
             TextColumn("{task.fields[said]}", markup=False),
             console=console,
             transient=True,
@@ -84,3 +85,13 @@ class Live(Silent):
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+            self._bar.refresh()
+
+
+class _Elapsed(ProgressColumn):
+    """The time of a step so far, in the words of one that is done."""
+
+    max_refresh = 0.1
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{duration((task.elapsed or 0) * 1000):>6}")

@@ -35,11 +35,12 @@ _START: Final = (
 def main(around: Surroundings) -> int:
     """Do what `around.argv` says, and answer the exit status; nothing is raised."""
     own = around.argv[: around.argv.index("--")] if "--" in around.argv else around.argv
+    status = 0
     try:
         status = _completed(around) if around.environ.get(COMPLETE_VARIABLE) else _run(around)
         around.terminal.flush()
     except BaseException as error:  # noqa: BLE001 - the one catch-all: cli/failures.py decides
-        return reported(error, around.terminal, is_json="--json" in own)
+        return reported(error, around.terminal, is_json="--json" in own) or status
     return status
 
 

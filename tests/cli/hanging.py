@@ -13,7 +13,7 @@ import anyio
 
 from pvdify.cli.program import main
 from pvdify.cli.terminal import of_process
-from pvdify.errors import CancelledOperationError
+from pvdify.errors import CancelledOperationError, HostError
 from pvdify.model.event import Event, EventKind
 from tests.cli.fake import DONE, FakeClient, surroundings
 
@@ -38,6 +38,8 @@ class Hanging(FakeClient):
             await anyio.sleep(0.005)
             if self._cancelled.is_set() and self.kind != "stubborn":
                 raise CancelledOperationError("cannot finish deploy: it was cancelled, and everything was undone")
+        if self.kind == "failing":
+            raise HostError("cannot go on")
         return DONE
 
     async def events(self, id_: str, *, after: int = -1) -> AsyncIterator[Event]:

@@ -428,9 +428,10 @@ def test_a_one_off_command_is_interactive_on_a_terminal_only() -> None:
 
     typed("run", "blog", "--", "sh", client=client, is_interactive=True)
     typed("run", "--no-tty", "blog", "--", "sh", client=client, is_interactive=True)
+    typed("run", "--json", "blog", "--", "sh", client=client, is_interactive=True)
     typed("run", "blog", "--", "sh", client=client)
 
-    assert [True, False, False] == [getattr(request, "interactive", None) for _, request in client.asked]
+    assert [True, False, False, False] == [getattr(request, "interactive", None) for _, request in client.asked]
 
 
 def test_a_doctor_that_finds_a_failure_ends_with_its_status() -> None:

@@ -107,6 +107,16 @@ def test_the_loss_of_the_terminal_cancels_nothing(tmp_path: Path) -> None:
         assert 0 == running.end()
 
 
+def test_a_lost_terminal_does_not_count_as_a_ctrl_c(tmp_path: Path) -> None:
+    with hanging(tmp_path, "stubborn", "deploy", "blog") as running:
+        running.until("ready")
+        running.process.send_signal(signal.SIGHUP)
+        running.process.send_signal(signal.SIGINT)
+        running.until("undoing…")
+
+        assert 0 == running.end()
+
+
 def test_on_a_terminal_the_step_that_runs_is_shown(tmp_path: Path) -> None:
     main, other = pty.openpty()
     with os.fdopen(other, "w") as terminal, hanging(tmp_path, "willing", "deploy", "blog", out=terminal) as running:
@@ -131,6 +141,18 @@ def test_a_reader_that_leaves_ends_the_logs_quietly(tmp_path: Path) -> None:
         assert 0 == running.status()
         assert running.process.stderr is not None
         assert "" == running.process.stderr.read()
+
+
+@pytest.mark.parametrize(("kind", "status", "said"), [("willing", 0, ""), ("failing", 69, "cannot go on\n")])
+def test_a_change_whose_reader_left_ends_as_it_would_have(tmp_path: Path, kind: str, status: int, said: str) -> None:
+    with hanging(tmp_path, kind, "deploy", "blog") as running:
+        running.until("ready")
+        assert running.process.stdout is not None
+        running.process.stdout.close()
+
+        assert status == running.end()
+        assert running.process.stderr is not None
+        assert said == running.process.stderr.read()
 
 
 def test_ctrl_c_in_logs_ends_with_130_and_says_nothing(tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def test_a_release_that_never_answers_well_is_explained_and_the_old_one_serves(s
         ("apps:create blog", 75, "app-exists"),
         ("apps:create host", 65, "spec-invalid"),
         ("apps:create Blog", 65, "spec-invalid"),
+        ("ps:stop -a Blog", 65, "spec-invalid"),
         ("ps:scale blog clock=1", 65, "spec-invalid"),
         ("ps:scale blog web=101", 65, "spec-invalid"),
         ("releases:info blog v7", 66, "release-not-found"),
