@@ -66,6 +66,7 @@ def test_without_recovery_a_boot_serves_the_old_release_before_the_switch_and_th
     bed.boot()
 
     operator.wait_for(row(bed, "blog").front, f"release={tags[expected]} ")
+    assert 1 == len({operator.curl(row(bed, "blog").front) for _ in range(8)})
     operator.wait_for(row(bed, "shop").front, "release=v1")
     live = {f"pvdify-blog-{name}" for name in row(bed, "blog").live_names}
     assert live == set(operator.containers("blog-v"))

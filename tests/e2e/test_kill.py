@@ -41,15 +41,22 @@ def operator(bed: Bed) -> Operator:
 
 
 @pytest.fixture
-def busy(operator: Operator) -> Iterator[None]:
-    """Meanwhile `shop` is deployed again and again, and both fronts are under load: not one request may fail."""
+def loaded(operator: Operator) -> Iterator[None]:
+    """Meanwhile both fronts are under load: not one request may fail."""
     fronts = (row(operator.bed, app).front for app in ("blog", "shop"))
     load = Load(operator.bed, *fronts, keep_alive=2, new=2, slow=0, websockets=0, rate=100, seconds=900)
-    with load, Deploys(operator, "shop", f"{_IMAGE}:slowv2", f"{_IMAGE}:slowv1") as shop:
+    with load:
         yield
     assert load.result is not None
     assert () == load.result.failures
     assert load.result.requests >= 100
+
+
+@pytest.fixture
+def busy(operator: Operator, loaded: None) -> Iterator[None]:
+    """Meanwhile `shop` is deployed again and again, too."""
+    with Deploys(operator, "shop", f"{_IMAGE}:slowv2", f"{_IMAGE}:slowv1") as shop:
+        yield
     assert shop.done >= 3
 
 
@@ -79,10 +86,13 @@ class Trial:
         self.problems.extend(f"{told}: {problem}" for problem in problems)
         return True
 
-    def sweep(self, argv: Callable[[], tuple[str, ...]], *ways: Way, sides: tuple[str, ...] = ("after",)) -> int:
-        """Kill it at every line of its journal, one after the other, until it lives to its end; at how many points it was killed."""
+    def sweep(self, argv: Callable[[], tuple[str, ...]], *ways: Way, where: tuple[str, ...] = ("step",)) -> int:
+        """Kill it at every place, one after the other, until it lives to its end; at how many it was killed.
+
+        The places that there are by default lack those where a step is done: nothing is done between it and the beginning of the next.
+        """
         by_turns = itertools.cycle(ways)
-        points = (Point(side, number) for number in itertools.count() for side in sides)
+        points = (Point(one, number) for number in itertools.count() for one in where)
         return sum(1 for _ in itertools.takewhile(lambda point: self.kill(point, argv(), next(by_turns)), points))
 
 
@@ -95,54 +105,54 @@ def trial(operator: Operator) -> Iterator[Trial]:
 
 def test_a_deploy_killed_before_and_after_every_line(trial: Trial, busy: None) -> None:
     points = trial.sweep(
-        lambda: _deploy(trial.operator), _next_command, _recovery_service, _next_deploy, sides=("before", "after")
+        lambda: _deploy(trial.operator), _next_command, _recovery_service, _next_deploy, where=("before", "after")
     )
 
     assert points >= 50
 
 
-def test_a_deploy_that_fails_killed_after_every_line(trial: Trial, busy: None) -> None:
+def test_a_deploy_that_fails_killed_at_every_step(trial: Trial, busy: None) -> None:
     live = row(trial.operator.bed, "blog").live
 
     points = trial.sweep(lambda: ("deploy", "blog", "--image", f"{_IMAGE}:crash"), _next_command, _recovery_service)
 
-    assert points >= 10
+    assert points >= 6
     assert live == row(trial.operator.bed, "blog").live
 
 
-def test_a_rollback_killed_after_every_line(trial: Trial, busy: None) -> None:
+def test_a_rollback_killed_at_every_step(trial: Trial, loaded: None) -> None:
     points = trial.sweep(
         lambda: ("rollback", "blog", f"v{row(trial.operator.bed, 'blog').warm}"), _next_command, _recovery_service
     )
 
-    assert points >= 15
+    assert points >= 9
 
 
-def test_a_restart_killed_after_every_line(trial: Trial, busy: None) -> None:
+def test_a_restart_killed_at_every_step(trial: Trial, loaded: None) -> None:
     points = trial.sweep(lambda: ("ps:restart", "blog"), _next_command, _recovery_service)
 
-    assert points >= 15
+    assert points >= 9
 
 
-def test_scaling_up_killed_after_every_line(trial: Trial, busy: None) -> None:
+def test_scaling_up_killed_at_every_step(trial: Trial, loaded: None) -> None:
     points = trial.sweep(lambda: ("ps:scale", "blog", "web=2"), _next_command)
 
-    assert points >= 15
+    assert points >= 9
     assert 2 == len(trial.operator.units("blog"))
 
 
-def test_scaling_down_killed_after_every_line(trial: Trial, busy: None) -> None:
+def test_scaling_down_killed_at_every_step(trial: Trial, loaded: None) -> None:
     trial.operator.pvdify("ps:scale", "blog", "web=2")
 
     points = trial.sweep(lambda: ("ps:scale", "blog", "web=1"), _scale_to_two)
 
-    assert points >= 10
+    assert points >= 6
     assert 1 == len(trial.operator.units("blog"))
 
 
 def test_a_deploy_killed_at_every_change_of_a_name_on_the_disk(trial: Trial) -> None:
     """Nobody else is at work here, so that nobody else tidies up."""
-    points = trial.sweep(lambda: _deploy(trial.operator), _next_command, _recovery_service, sides=("names",))
+    points = trial.sweep(lambda: _deploy(trial.operator), _next_command, _recovery_service, where=("names",))
 
     assert points >= 20
 
@@ -168,6 +178,7 @@ def _scale_to_two(operator: Operator) -> int | None:
 
 
 def _recovery_service(operator: Operator) -> int | None:
+    operator.bed.run("systemctl", "reset-failed", "pvdify-recover.service", check=False)  # of being started so often
     operator.bed.run("systemctl", "start", "pvdify-recover.service")
     return None
 

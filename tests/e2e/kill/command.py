@@ -5,6 +5,7 @@
     python command.py before 7 deploy blog --image …    # before line 7 of its journal is written
     python command.py after 7 deploy blog --image …     # after line 7 is safe
     python command.py at "done start" deploy blog --image …    # after the first line of that kind and step is safe
+    python command.py step 7 deploy blog --image …      # after line 7 of those that do not only say that a step is done
     python command.py names 7 deploy blog --image …     # before it renames, links or syncs a directory for the 7th time
 
 The command is the real one, unchanged: the interpreter stops it where a debugger would.
@@ -18,21 +19,22 @@ from pathlib import Path
 from types import CodeType
 
 
-def kill_at_line(number: int, *, after: bool) -> None:
-    """Have this process killed before line *number* of its journal, or *after* it; lines that only tell of progress do not count."""
+def kill_at_line(number: int, where: str) -> None:
+    """Have this process killed *where* says at line *number* of its journal; lines that only tell of progress do not count."""
     from pvdify.model.event import EventKind
     from pvdify.store.journal import Journal
 
+    uncounted = {EventKind.PROGRESS} | ({EventKind.DONE} if where == "step" else set())
     seen = 0
 
     def begins(code: CodeType, offset: int) -> None:
-        if _caller("kind") is not EventKind.PROGRESS and not after and seen == number:
+        if _caller("kind") not in uncounted and where == "before" and seen == number:
             _die()
 
     def ends(code: CodeType, offset: int, value: object) -> None:
         nonlocal seen
-        if _caller("kind") is not EventKind.PROGRESS:
-            if after and seen == number:
+        if _caller("kind") not in uncounted:
+            if where != "before" and seen == number:
                 _die()
             seen += 1
 
@@ -97,7 +99,7 @@ def main() -> None:
     elif where == "at":
         kill_at_step(number)
     else:
-        kill_at_line(int(number), after=where == "after")
+        kill_at_line(int(number), where)
     from pvdify.__main__ import main as pvdify
 
     sys.argv = ["pvdify", *argv]

@@ -17,7 +17,7 @@ _COMMAND = (Path(__file__).parent / "command.py").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a command is killed: ``before`` or ``after`` a line of its journal, ``at`` a step, or before so many changes of ``names``."""
+    """Where a command is killed: at a line of its journal, ``before`` it or ``after`` it, or at one of those that ``command.py`` tells of."""
 
     where: str
     which: int | str

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.bed import BedError, cache, host
+from tests.e2e.bed import BedError, host
 from tests.e2e.vm.kernel import Kernel, kernel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.bed import Bed
 
 _QEMU = "qemu-system-x86_64"
@@ -31,34 +31,25 @@ ExecStopPost=/usr/bin/systemctl --no-block poweroff
 """
 
 
-def run(bed: Bed, script: str, *, timeout: float = 240) -> dict[str, Any]:
+def run(bed: Bed, script: str, *, timeout: float = 480) -> dict[str, Any]:
     """Run *script* (Python, that prints one JSON object) on a copy of the disks of *bed*, which is off; what it printed."""
     host.need_program(_QEMU, packages=["qemu-system-x86", "seabios"])
     host.need_program("mke2fs", packages=["e2fsprogs"])
     found = kernel()
     _prepare(bed, found, script)
-    with tempfile.TemporaryDirectory(dir=cache.folder(), prefix="vm-") as name:
-        top = Path(name)
-        disk, console, answer = top / "disk", top / "console", top / "answer"
-        options = (
-            "-q",
-            "-t",
-            "ext4",
-            "-d",
-            str(bed.path("/")),
-            "-O",
-            "^has_journal",
-            "-E",
-            "lazy_itable_init=1,nodiscard",
-        )
-        subprocess.run(["mke2fs", *options, str(disk), "3G"], check=True)
-        try:
-            subprocess.run(_qemu(found, disk, console, answer), check=True, timeout=timeout)
-            said: dict[str, Any] = json.loads(answer.read_text())
-        except (subprocess.SubprocessError, ValueError) as error:
-            tail = "\n".join(console.read_text(errors="replace").splitlines()[-40:]) if console.exists() else ""
-            raise BedError(f"cannot run a script in qemu: {error}\n{tail}") from error
-        return said
+    top = bed.directory / "vm"  # it goes with the bed, however that ends
+    shutil.rmtree(top, ignore_errors=True)
+    top.mkdir()
+    disk, console, answer = top / "disk", top / "console", top / "answer"
+    options = ("-q", "-t", "ext4", "-d", str(bed.path("/")), "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard")
+    subprocess.run(["mke2fs", *options, str(disk), "3G"], check=True)
+    try:
+        subprocess.run(_qemu(found, disk, console, answer), check=True, timeout=timeout)
+        said: dict[str, Any] = json.loads(answer.read_text())
+    except (subprocess.SubprocessError, ValueError) as error:
+        tail = "\n".join(console.read_text(errors="replace").splitlines()[-40:]) if console.exists() else ""
+        raise BedError(f"cannot run a script in qemu: {error}\n{tail}") from error
+    return said
 
 
 def _qemu(found: Kernel, disk: Path, console: Path, answer: Path) -> list[str]:
