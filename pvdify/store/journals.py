@@ -16,7 +16,7 @@ from pvdify.store.journal import FINISHED, Journal, Lines, opened, read_lines
 from pvdify.store.locks import is_locked, try_flock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable
     from pathlib import Path
 
     from pvdify.model.event import Accepted, Event, OperationRecord
@@ -27,6 +27,7 @@ _ID: Final = r"[0-9]{8}-[0-9]{6}-[0-9]{3}[0-9a-z]{4}"
 _NAME: Final = re.compile(closed(rf"(?P<id>{_ID})(?:\.(?P<app>[a-z0-9-]{{1,40}}))?\.jsonl"))
 _TIME: Final = "%Y%m%d-%H%M%S-%f"
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_TELLING: Final = 10
 _LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -119,19 +120,20 @@ class Journals:
         file = self._file(id_)
         return file is not None and self._is_locked(file)
 
-    def collect(self, keep: int) -> int:
-        """Remove what is finished and tells nothing any more; see `_told`."""
-        groups: dict[str, list[_File]] = {}
+    def collect(self, keep: int, apps: Collection[str]) -> int:
+        """Remove what is finished and tells nothing any more; the apps that are gone share one quota."""
+        groups: dict[str | None, list[_File]] = {}
         for file in self._files():
-            groups.setdefault(file.app, []).append(file)
-        old = [file for files in groups.values() for file in self._useless(files, keep)]
+            is_there = file.app in apps or not file.app
+            groups.setdefault(file.app if is_there else None, []).append(file)
+        old = [file for app, files in groups.items() for file in self._useless(files, keep, is_there=app is not None)]
         with told(f"collect in {self._path}"):
             for file in old:
                 (self._path / file.name).unlink(missing_ok=True)
         return len(old)
 
-    def _useless(self, files: list[_File], keep: int) -> list[_File]:
-        """What can go of one app's journals, newest first."""
+    def _useless(self, files: list[_File], keep: int, *, is_there: bool) -> list[_File]:
+        """What can go of one app's journals, newest first: what says alone what became of a release stays ten times as long."""
         if len(files) <= keep:
             return []
         told: set[Hashable] = set()
@@ -142,7 +144,7 @@ class Journals:
                 if record is None and number >= keep and not self._is_locked(file):
                     useless.append(file)  # killed before its first line was safe: nobody was told of it
                 continue
-            news = _tells(record) - told
+            news = _tells(record) - told if is_there and number < _TELLING * keep else set()
             told |= news
             if number >= keep and not news:
                 useless.append(file)

@@ -245,8 +245,11 @@ class State:
         return self._journals.is_running(id_)
 
     def collect_journals(self, keep: int) -> int:
-        """Remove finished journals, of each app all but the newest *keep* and those that tell what became of a release; how many."""
-        return self._journals.collect(keep)
+        """Remove finished journals, of each app all but the newest *keep* and those that tell what became of a release.
+
+        The apps that are gone keep that many together. Answers how many journals went.
+        """
+        return self._journals.collect(keep, self.current().apps)
 
     # locks
 

@@ -206,7 +206,7 @@ def test_a_tail_goes_on_where_it_was(state: State) -> None:
 def test_collection_keeps_each_apps_newest_and_all_that_is_unfinished(state: State) -> None:
     dead = begun(state)
     ids = [ended(state, name="ps.restart") for _ in range(5)]
-    shop = ended(state, app="shop")
+    shop = ended(state, app="shop")  # an app that is gone
     dead.close()
 
     gone = state.collect_journals(2)
@@ -226,6 +226,21 @@ def test_collection_keeps_what_says_what_became_of_a_release(state: State) -> No
 
     assert [restarts[-1], again, deploys[2], deploys[0]] == [record.id for record in state.records("blog")]
     assert 0 == state.collect_journals(1)
+
+
+def test_collection_does_not_keep_the_past_of_a_release_for_ever(state: State) -> None:
+    deploys = [ended(state, release=version) for version in range(1, 16)]
+
+    assert 5 == state.collect_journals(1)
+    assert deploys[:4:-1] == [record.id for record in state.records("blog")]
+
+
+def test_apps_that_are_gone_share_what_is_kept(state: State) -> None:
+    gone = [ended(state, app=f"blog-pr-{number}", release=1) for number in range(5)]
+    host = [ended(state, app="", name="apply") for _ in range(2)]
+
+    assert 3 == state.collect_journals(2)
+    assert [*host[::-1], *gone[:2:-1]] == [record.id for record in state.records()]
 
 
 def test_journals_of_others_are_no_business_of_anybody(state: State) -> None:
