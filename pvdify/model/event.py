@@ -89,11 +89,6 @@ class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         """Whether the journal has its end."""
         return self.outcome is not None
 
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether something is left to finish or to undo: no end, or a failure where there was no way back any more."""
-        return self.outcome is None or (self.outcome is Outcome.FAILED and self.has_switched)
-
 
 def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
     """What *events* add up to; None where even the first line never reached the disk."""

@@ -50,7 +50,7 @@ async def create_from(host: Host, running: Running, slot: Slot, *, writes: bool)
         async with running.step("route"):
             await reload_router(host)
     except BaseException:
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), running.between():
             async with running.step("undo"):
                 await publish(host, running, app=app, change=_nothing, reason=f"{app}: not created")
                 if writes:

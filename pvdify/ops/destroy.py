@@ -26,7 +26,7 @@ async def destroy_app(host: Host, running: Running, request: DestroyApp) -> Chan
     running.note("volumes go too" if request.volumes else "volumes stay", data={"volumes": request.volumes})
     if row.live_instances():
         await halt(host, running, row)
-    with anyio.CancelScope(shield=True):
+    with anyio.CancelScope(shield=True), running.between():
         kept = await remove(host, running, app, volumes=request.volumes)
     text = f"{app} is gone" + (f"; volumes kept: {', '.join(kept)}" if kept else "")
     return Changed(

@@ -39,7 +39,7 @@ async def follow(host: Host, request: Follow) -> AsyncIterator[Event]:
         for event in host.state.tail(request.id, after):
             after = event.seq
             yield event
-            if event.kind is EventKind.END:
+            if event.kind in {EventKind.END, EventKind.FAILED}:
                 return
         await anyio.sleep(_EVERY)
 

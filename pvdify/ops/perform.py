@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from pvdify.errors import CancelledOperationError, PvdifyError
+from pvdify.errors import CancelledOperationError
 from pvdify.model.answers import Changed
 from pvdify.model.event import Accepted, Outcome
 from pvdify.ops.running import Running
@@ -40,19 +40,19 @@ def accepted(host: Host, name: str, *, app: str, actor: str) -> Iterator[Running
 async def performed(host: Host, running: Running, run: Run) -> Changed:
     """Run *run* and journal its end: done, unchanged, failed, or cancelled and undone.
 
-    An operation that fails after the switch is over for its caller; what is unfinished of it, the next one on the app finishes.
+    One that stops between the old and the new gets no end: it is over for its caller, and whoever works on the app next finishes or undoes it.
     """
     try:
         changed = await run(host, running)
     except anyio.get_cancelled_exc_class():
         running.end(Outcome.CANCELLED, "cancelled; everything was undone")
         raise
-    except PvdifyError as error:
-        outcome = Outcome.CANCELLED if isinstance(error, CancelledOperationError) else Outcome.FAILED
-        running.end(outcome, error.message, failure=running.failure_of(error))
-        raise
     except Exception as error:
-        running.end(Outcome.FAILED, f"{type(error).__name__}: {error}", failure=running.failure_of(error))
+        if running.is_between:
+            running.leave(error)
+            raise
+        outcome = Outcome.CANCELLED if isinstance(error, CancelledOperationError) else Outcome.FAILED
+        running.end(outcome, str(error), failure=running.failure_of(error))
         raise
     running.end(
         changed.outcome,

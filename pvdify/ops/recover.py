@@ -66,8 +66,15 @@ async def _finish(host: Host, record: OperationRecord) -> None:
         journal=journal,
         has_switched=forward,
     )
+    try:
+        await _settle(host, running, record, forward=forward)
+    finally:
+        journal.close()
+
+
+async def _settle(host: Host, running: Running, record: OperationRecord, *, forward: bool) -> None:
     if forward and not record.has_switched:
-        journal.write(EventKind.DONE, step="switch", text="found in force by recovery")
+        running.journal.write(EventKind.DONE, step="switch", text="found in force by recovery")
     if record.name == "apps.destroy" and (forward or record.step == "remove"):
         volumes = any(event.data.get("volumes") is True for event in record.events)
         await remove(host, running, record.app, volumes=volumes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -32,8 +32,16 @@ class Running:
     step_name: str = "accept"
     failed_step: str = ""
     has_switched: bool = False
+    is_between: bool = False
     release: int | None = None
     generation: int | None = None
+
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """Mark that the host is neither the old nor the new meanwhile; an error leaves the mark, until somebody has put things right."""
+        self.is_between = True
+        yield
+        self.is_between = False
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:
@@ -72,6 +80,12 @@ class Running:
     ) -> None:
         """Journal the end; nothing follows it."""
         self.journal.write(EventKind.END, text=text, outcome=outcome, failure=failure, data=dict(data or {}))
+
+    def leave(self, error: BaseException) -> None:
+        """Journal that the operation stopped where there was no way back, without an end: whoever comes next finishes it."""
+        failure = self.failure_of(error)
+        self.journal.write(EventKind.FAILED, step=failure.phase, text=failure.message, failure=failure)
+        self.journal.close()
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the operation was accepted."""

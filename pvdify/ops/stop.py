@@ -86,7 +86,7 @@ async def halt(host: Host, running: Running, row: AppRow) -> None:
         await anyio.lowlevel.checkpoint()
         return stopped(manifest.apps[app], at=host.now())
 
-    with anyio.CancelScope(shield=True):
+    with anyio.CancelScope(shield=True), running.between():
         async with running.step("switch"):
             await publish(host, running, app=app, change=change, reason=f"{app}: stop")
             running.has_switched = True

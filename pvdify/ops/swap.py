@@ -52,16 +52,16 @@ async def carry_out(host: Host, running: Running, wish: Wish) -> float | None:
     """
     app = wish.release.app
     before = host.row(app)
-    try:
-        change = await _before_the_switch(host, running, wish, before)
-    except BaseException:
-        if running.has_switched:
+    with running.between():
+        try:
+            change = await _before_the_switch(host, running, wish, before)
+        except BaseException:
+            if not running.has_switched:
+                with anyio.CancelScope(shield=True), running.between():
+                    async with running.step("undo"):
+                        await converge(host, running, app)
             raise
-        with anyio.CancelScope(shield=True):
-            async with running.step("undo"):
-                await converge(host, running, app)
-        raise
-    return await _after_the_switch(host, running, wish, before, change)
+        return await _after_the_switch(host, running, wish, before, change)
 
 
 async def _before_the_switch(host: Host, running: Running, wish: Wish, before: AppRow) -> Swap:

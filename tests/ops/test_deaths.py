@@ -1,0 +1,101 @@
+"""Killed or cancelled at any line of its journal, an operation leaves the old or the new, and nothing else, once somebody recovered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from pvdify.ops.recover import recover_all
+from tests.ops.world import APP, Killed, World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINES = 60
+CHANGES = ("v3", "rollback", "scale", "restart", "stop")
+
+
+async def after(what: str, world: World) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """What is seen before *what*, and when it is done; *world* stays as it is."""
+    other = world.fork(world.directory.with_name("done"))
+    await other.do(what)
+    return world.seen(), other.seen()
+
+
+@pytest.fixture
+async def begun(tmp_path: Path) -> World:
+    """v2 is live, v1 warm."""
+    world = World(tmp_path / "begun")
+    await world.begin("v1", "v2")
+    return world
+
+
+def kill() -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_killed_at_any_line_it_is_the_old_or_the_new(what: str, begun: World, tmp_path: Path) -> None:
+    old, new = await after(what, begun)
+    lines = 0
+    for number in range(1, LINES):
+        world = begun.fork(tmp_path / str(number))
+        if not await world.die(what, at=number, is_after=bool(number % 2), act=kill):
+            break
+        lines = number
+        if number % 3 == 0:
+            await world.do("v1")  # whatever is typed next recovers first
+            assert [] == world.problems(), f"line {number}"
+            continue
+        if number % 3 == 1:
+            world.fake.boot()
+        assert await recover_all(world.process(), print)
+
+        assert [] == world.problems(), f"line {number}"
+        assert world.seen() in {old, new}, f"line {number}"
+    assert lines > 5, "the operation has more lines than that"
+
+
+@pytest.mark.parametrize("what", ["v3", "rollback", "scale", "restart"])
+async def test_cancelled_before_the_switch_everything_is_undone(what: str, begun: World, tmp_path: Path) -> None:
+    old, new = await after(what, begun)
+    seen = set()
+    for number in range(1, LINES):
+        world = begun.fork(tmp_path / str(number))
+        with anyio.CancelScope() as scope:
+            if not await world.die(what, at=number, is_after=True, act=scope.cancel):
+                break
+
+        assert [] == world.problems(), f"line {number}"
+        assert world.seen() in {old, new}, f"line {number}"
+        seen.add(world.seen())
+    assert {old, new} == seen
+
+
+async def test_a_destroyed_app_is_there_whole_or_gone_whole(begun: World, tmp_path: Path) -> None:
+    for number in range(1, LINES):
+        world = begun.fork(tmp_path / str(number))
+        if not await world.die("destroy", at=number, is_after=True, act=kill):
+            break
+
+        assert await recover_all(world.process(), print)
+
+        assert [] == world.problems(), f"line {number}"
+        is_there = APP in world.process().state.current().apps
+        assert is_there == world.settings.slot(APP).exists(), f"line {number}"
+
+
+async def test_one_recovery_that_fails_does_not_stop_the_others(begun: World) -> None:
+    world = begun
+    await world.die("v3", at=8, is_after=True, act=kill)
+    world.fake.router.refusal = "no"
+    said: list[str] = []
+
+    assert not await recover_all(world.process(), said.append)
+
+    assert "no" in said[0]
+    world.fake.router.refusal = ""
+    assert await recover_all(world.process(), said.append)
+    assert [] == world.problems()

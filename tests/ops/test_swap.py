@@ -1,0 +1,144 @@
+"""What a swap promises, on a host in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from pvdify.errors import AppBusyError, OperationFailedError, PortTakenError, RouterError
+from pvdify.model.event import Outcome
+from pvdify.ops.perform import accepted
+from pvdify.ports import Answer
+from tests.fakes import FakeNetwork
+from tests.ops.world import APP, World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Thief(FakeNetwork):
+    """Whatever port is looked at, a stranger has it by now."""
+
+    async def holder(self, port: int) -> str | None:
+        await anyio.lowlevel.checkpoint()
+        return f"nginx (pid 7) at {port}"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    await world.begin("v1", "v2")
+    return world
+
+
+async def test_the_old_instance_serves_until_the_new_one_does(world: World) -> None:
+    actions = world.fake.router.actions
+
+    await world.do("v3")
+
+    assert [] == world.problems()
+    assert ("v3-web-1",) == world.fake.router.serving(APP)
+    assert actions.index("reconcile blog: v3-web-1") < actions.index("forget blog: v2-web-1")
+
+
+async def test_an_instance_that_exits_is_explained_and_leaves_the_live_one_serving(world: World) -> None:
+    before = world.seen()
+    world.fake.systemd.crashing = {"pvdify-blog-v3-*": 3}
+
+    with pytest.raises(OperationFailedError, match="exited with status 3") as caught:
+        await world.do("v3")
+
+    assert "v2 still serves" == caught.value.failure.unchanged
+    assert "probe" == caught.value.failure.phase
+    assert before == world.seen()
+    assert [] == world.problems()
+
+
+async def test_an_instance_that_answers_badly_is_given_up_after_its_time(world: World, autojump_clock: object) -> None:
+    before = world.seen()
+    world.fake.network.apps = {"pvdify-blog-v3-*": Answer(status=500, body="sick")}
+
+    with pytest.raises(OperationFailedError) as caught:
+        await world.do("v3")
+
+    probe = caught.value.failure.probe
+    assert probe is not None
+    assert (500, "sick") == (probe.status, probe.body)
+    assert before == world.seen()
+    assert [] == world.problems()
+
+
+async def test_a_router_that_is_down_is_said_before_anything_starts(world: World) -> None:
+    world.fake.router.is_up = False
+    before = world.seen()[:3]
+
+    with pytest.raises(RouterError, match="the router is down"):
+        await world.do("v3")
+
+    assert before == world.seen()[:3]
+
+
+async def test_a_change_that_fails_behind_the_switch_is_finished_by_the_next_command(world: World) -> None:
+    world.fake.router.refusal = "not now"
+    with pytest.raises(RouterError):
+        await world.do("v3")
+    world.fake.router.refusal = ""
+
+    await world.do("restart")
+
+    assert 3 == world.seen()[0]
+    assert [] == world.problems()
+
+
+async def test_one_operation_at_a_time_and_the_holder_is_named(world: World) -> None:
+    with accepted(world.process(), "ps.restart", app=APP, actor="eve"), pytest.raises(AppBusyError) as caught:
+        await world.do("v3")
+
+    assert "ps.restart" in caught.value.holder
+    assert "eve" in caught.value.holder
+
+
+async def test_the_same_release_again_changes_nothing(world: World) -> None:
+    number = world.process().state.current().number
+
+    done = await world.do("v2")
+
+    assert Outcome.UNCHANGED == done.outcome
+    assert number == world.process().state.current().number
+
+
+async def test_a_port_that_a_stranger_took_is_replaced_once(world: World) -> None:
+    world.fake.systemd.broken = {"pvdify-blog-v3-web-1.service": "exit-code"}
+    world.fake.network = Thief(systemd=world.fake.systemd, router=world.fake.router)
+
+    await world.do("v3")
+
+    assert ("v3-web-2",) == world.fake.router.serving(APP)
+    assert [] == world.problems()
+
+
+async def test_a_port_that_is_taken_again_is_named_with_its_holder(world: World) -> None:
+    before = world.seen()
+    world.fake.systemd.broken = {"pvdify-blog-v3-web-*.service": "exit-code"}
+    world.fake.network = Thief(systemd=world.fake.systemd, router=world.fake.router)
+
+    with pytest.raises(PortTakenError, match="nginx"):
+        await world.do("v3")
+
+    assert before == world.seen()
+    assert [] == world.problems()
+
+
+async def test_an_undo_that_fails_is_made_up_for_by_the_next_command(world: World) -> None:
+    world.fake.systemd.crashing = {"pvdify-blog-v3-*": 3}
+    world.fake.router.refusal = "not now"
+    with pytest.raises(RouterError):
+        await world.do("v3")
+    world.fake.router.refusal = ""
+
+    await world.do("restart")
+
+    assert 2 == world.seen()[0]
+    assert [] == world.problems()

@@ -1,0 +1,182 @@
+"""A host in memory with a real state directory, and operations on it that can be cut off at any line of their journal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pvdify.model.image import Image
+from pvdify.model.requests import CreateApp, Deploy, DestroyApp, ForApp, Nothing, Restart, Rollback, Scale
+from pvdify.ops.create import create_app
+from pvdify.ops.deploy import deploy
+from pvdify.ops.destroy import destroy_app
+from pvdify.ops.host import Host
+from pvdify.ops.init import init
+from pvdify.ops.perform import accepted, perform, performed
+from pvdify.ops.restart import restart
+from pvdify.ops.rollback import rollback
+from pvdify.ops.scale import scale
+from pvdify.ops.stop import start_app, stop_app
+from pvdify.render.tree import Place
+from pvdify.store.paths import Settings
+from pvdify.store.state import State
+from tests.fakes import FakeHost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pvdify.model.answers import Changed
+    from pvdify.model.event import Event
+    from pvdify.ops.running import Running
+    from pvdify.store.journal import Journal
+
+Run = Callable[[Host, "Running"], Awaitable["Changed"]]
+APP = "blog"
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@dataclass(slots=True)
+class Cut:
+    """A journal that dies with its process before or after its line number *at*, or cancels there."""
+
+    journal: Journal
+    at: int
+    is_after: bool
+    act: Callable[[], None]
+    written: int = 0
+    is_dead: bool = False
+
+    def write(self, *args: object, **fields: object) -> Event:
+        """Write a line, unless this is where it ends; the dead write nothing, whatever they still try."""
+        if self.is_dead:
+            raise Killed
+        self.written += 1
+        if self.written == self.at and not self.is_after:
+            self._end()
+        event = self.journal.write(*args, **fields)  # type: ignore[arg-type]  # handed through
+        if self.written == self.at and self.is_after:
+            self._end()
+        return event
+
+    def _end(self) -> None:
+        try:
+            self.act()
+        except Killed:
+            self.is_dead = True
+            raise
+
+
+@dataclass(slots=True)
+class World:
+    """The host, and what an operator does to it."""
+
+    directory: Path
+    fake: FakeHost = field(init=False)
+    settings: Settings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settings = Settings(self.directory / "state", self.directory / "run")
+        self.settings.run.mkdir(parents=True)
+        self.fake = FakeHost(self.settings.current)
+        for number, tag in enumerate(("v1", "v2", "v3"), start=1):
+            self.fake.podman.registry[f"ghcr.io/org/blog:{tag}"] = Image(
+                id=str(number) * 64, digest=f"sha256:{str(number) * 64}", architecture="amd64", ports=(8080,)
+            )
+
+    def process(self) -> Host:
+        """A new process of pvdify: nothing that the one before held is held any more."""
+        place = Place(state=str(self.settings.state), run=str(self.settings.run))
+        return Host(ports=self.fake.ports, state=State(self.settings), place=place)
+
+    async def begin(self, *releases: str) -> None:
+        """Initialise, and have *releases* live one after the other."""
+        await init(self.process(), Nothing())
+        await self.do("create")
+        for release in releases:
+            await self.do(release)
+
+    def fork(self, directory: Path) -> World:
+        """The same host once more, in *directory*: what is done to one of them the other does not see."""
+        other = World(directory)
+        other.settings.run.rmdir()
+        shutil.copytree(self.settings.state, other.settings.state, symlinks=True)
+        shutil.copytree(self.settings.run, other.settings.run, symlinks=True)
+        other.fake = deepcopy(self.fake)
+        other.fake.systemd.current = other.fake.router.current = other.settings.current
+        return other
+
+    async def do(self, what: str) -> Changed:
+        """One operation, to its end."""
+        name, run = OPERATIONS[what]
+        return await perform(self.process(), name, app=APP, actor="ada", run=run)
+
+    async def die(self, what: str, *, at: int, is_after: bool, act: Callable[[], None]) -> bool:
+        """One operation that is cut off at a line of its journal; whether it got so far."""
+        name, run = OPERATIONS[what]
+        host = self.process()
+        with accepted(host, name, app=APP, actor="ada") as running:
+            cut = Cut(running.journal, at, is_after, act)
+            running.journal = cut  # type: ignore[assignment]  # the same, but mortal
+            try:
+                await performed(host, running, run)
+            except BaseException:
+                if not cut.is_dead:
+                    raise
+                cut.journal.close()
+                return True
+        return cut.written >= at
+
+    def seen(self) -> tuple[object, ...]:
+        """What a visitor and an operator see: the live release, its units, the router's servers, containers, and what is lent."""
+        row = State(self.settings).current().apps.get(APP)
+        backend = self.fake.router.backends.get(APP)
+        return (
+            row.live if row else None,
+            tuple(sorted(one.instance(APP).unit for one in row.live_instances())) if row else (),
+            tuple(sorted(unit for unit in self.fake.systemd.active() if unit.startswith(f"pvdify-{APP}-v"))),
+            self.fake.router.serving(APP) if backend else (),
+            tuple(sorted(self.fake.systemd.lent_units)),
+        )
+
+    def problems(self) -> list[str]:
+        """Whatever does not fit together when nothing runs."""
+        state = State(self.settings)
+        row = state.current().apps.get(APP)
+        live = sorted(one.instance(APP).unit for one in row.live_instances()) if row else []
+        up = sorted(
+            unit for unit in self.fake.systemd.active() if unit.startswith(f"pvdify-{APP}-v") and ".service" in unit
+        )
+        found = [] if live == up else [f"live {live}, up {up}"]
+        if row is not None:
+            wanted = sorted(one.instance(APP).server for one in row.servers())
+            serving = sorted(self.fake.router.serving(APP))
+            found += [] if wanted == serving else [f"servers {serving}, wanted {wanted}"]
+            needed = {one.release for one in row.instances} <= {row.live, row.warm}
+            found += [] if needed else [f"units of {sorted({one.release for one in row.instances})}"]
+        found += [f"lent {unit}" for unit in self.fake.systemd.lent_units]
+        found += [f"stray {name}" for name in self.fake.podman.stray]
+        found += [f"half made {path.name}" for path in self.settings.generations.glob(".tmp-*")]
+        found += [f"unfinished {record.name}" for record in state.records(unfinished_only=True)]
+        return found
+
+
+def _deploy(tag: str) -> Run:
+    return lambda host, one: deploy(host, one, Deploy(app=APP, image=f"ghcr.io/org/blog:{tag}"))
+
+
+OPERATIONS: dict[str, tuple[str, Run]] = {
+    "create": ("apps.create", lambda host, one: create_app(host, one, CreateApp(name=APP))),
+    **{tag: ("releases.create", _deploy(tag)) for tag in ("v1", "v2", "v3")},
+    "rollback": ("releases.rollback", lambda host, one: rollback(host, one, Rollback(app=APP))),
+    "scale": ("ps.scale", lambda host, one: scale(host, one, Scale(app=APP, processes={"web": 3}))),
+    "restart": ("ps.restart", lambda host, one: restart(host, one, Restart(app=APP))),
+    "stop": ("ps.stop", lambda host, one: stop_app(host, one, ForApp(app=APP))),
+    "start": ("ps.start", lambda host, one: start_app(host, one, ForApp(app=APP))),
+    "destroy": ("apps.destroy", lambda host, one: destroy_app(host, one, DestroyApp(app=APP))),
+}
