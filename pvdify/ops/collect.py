@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
-JOURNALS_KEPT: Final = 1000
+JOURNALS_KEPT: Final = 100
+"""Finished journals that stay of each app."""
 _SLACK: Final = 10
 """Generations that may be too many before an operation takes the time to remove them."""
 

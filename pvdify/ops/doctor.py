@@ -52,7 +52,7 @@ async def _state(host: Host) -> Checks:
         )
     elif loaded is not None and loaded < manifest.number:
         yield _ok("loaded units", f"from generation {loaded}; nothing newer needs systemd")
-    dead = [one for one in host.state.records(unfinished_only=True) if not host.state.is_locked(one.app)]
+    dead = [one for one in host.state.records(unfinished_only=True) if not host.state.is_running(one.id)]
     for record in dead:
         yield _warn(
             "operations",

@@ -56,7 +56,7 @@ def _summary(host: Host, record: OperationRecord) -> OperationSummary:
         record.outcome.value
         if record.outcome is not None
         else "running"
-        if host.state.is_locked(record.app)
+        if host.state.is_running(record.id)
         else "dead"
     )
     return OperationSummary(

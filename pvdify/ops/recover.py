@@ -31,7 +31,12 @@ async def recover(host: Host, running: Running, app: str) -> None:
 async def recover_all(host: Host, say: Callable[[str], None]) -> bool:
     """Recover every app that a dead operation left in between; one that fails is told of and does not stop the others. Whether all went well."""
     is_well = True
-    for app in sorted({record.app for record in host.state.records(unfinished_only=True)}):
+    records = host.state.records(unfinished_only=True)
+    for record in records:
+        if not record.app and not host.state.is_running(record.id):
+            _bury(host, record)
+            say(f"{record.name} ({record.id}) was cut off; what it did to apps is theirs")
+    for app in sorted({record.app for record in records if record.app}):
         try:
             with host.state.app_lock(app, "recovery"):
                 for record in reversed(host.state.records(app, unfinished_only=True)):
@@ -53,6 +58,15 @@ def went_forward(host: Host, record: OperationRecord) -> bool:
     if record.name == "apps.create":
         return row is not None
     return row is not None and (record.has_switched or (record.release is not None and row.live == record.release))
+
+
+def _bury(host: Host, record: OperationRecord) -> None:
+    """End the journal of a dead operation on the host as a whole: each of its steps was an operation of its own."""
+    journal = host.state.journal_of(record.id)
+    try:
+        journal.write(EventKind.END, text="cut off", outcome=Outcome.UNDONE)
+    finally:
+        journal.close()
 
 
 async def _finish(host: Host, record: OperationRecord) -> None:

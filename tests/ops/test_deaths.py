@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from pvdify.ops.perform import accepted
 from pvdify.ops.recover import recover_all
 from tests.ops.world import APP, Killed, World
 
@@ -99,3 +100,13 @@ async def test_one_recovery_that_fails_does_not_stop_the_others(begun: World) ->
     world.fake.router.refusal = ""
     assert await recover_all(world.process(), said.append)
     assert [] == world.problems()
+
+
+async def test_an_operation_on_the_whole_host_that_died_is_ended(begun: World) -> None:
+    with accepted(begun.process(), "apply", app="", actor="ada") as running:
+        running.journal.close()
+
+    assert ["unfinished apply"] == begun.problems()
+    assert await recover_all(begun.process(), print)
+
+    assert [] == begun.problems()
