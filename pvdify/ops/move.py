@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -55,7 +54,7 @@ async def read_back(host: Host, app: str) -> None:
     wanted = {one.name for one in servers(row)}
     if not wanted:
         return
-    deadline = monotonic() + _READ_BACK_FOR
+    deadline = anyio.current_time() + _READ_BACK_FOR
     reads = 0
     while reads < _READS:
         answer = await host.network.get(row.front, row.router.path, headers={PROBE_HEADER: uuid4().hex}, timeout=5.0)
@@ -63,7 +62,7 @@ async def read_back(host: Host, app: str) -> None:
         if served_by in wanted:
             reads += 1
             continue
-        if monotonic() > deadline:
+        if anyio.current_time() > deadline:
             seen = served_by or answer.error or f"status {answer.status}"
             holder = await host.network.holder(row.front)
             raise RouterError(
@@ -78,9 +77,9 @@ async def read_back(host: Host, app: str) -> None:
 async def drain(host: Host, app: str, leaving: tuple[Instance, ...], *, patience: float) -> bool:
     """Wait until no worker of the router has a connection to *leaving*, at most *patience* seconds; whether they all finished."""
     names = tuple(one.server for one in leaving)
-    deadline = monotonic() + patience
+    deadline = anyio.current_time() + patience
     while names and await host.router.drained(app, names) is not Workers.DRAINED:
-        if monotonic() >= deadline:
+        if anyio.current_time() >= deadline:
             return False
         await anyio.sleep(_DRAIN_EVERY)
     return True

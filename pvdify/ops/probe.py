@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -41,22 +40,22 @@ async def answers(host: Host, app: str, release: Release, row: InstanceRow) -> P
     if check.type is HealthType.NONE:
         await anyio.sleep(seconds(release.settle))
         return Probe(target=instance.unit)
-    began = monotonic()
+    began = anyio.current_time()
     deadline = began + seconds(check.timeout)
     attempts = 0
     while True:
         attempts += 1
-        is_early = monotonic() - began < _QUICK_FOR
+        is_early = anyio.current_time() - began < _QUICK_FOR
         if check.type is HealthType.TCP:
             probe, is_good = await _connect(host, instance, release, attempts=attempts)
         else:
-            left = max(0.05, deadline - monotonic())
+            left = max(0.05, deadline - anyio.current_time())
             probe, is_good = await _get(
                 host, release, row, attempts=attempts, patience=min(_EARLY if is_early else _LATE, left)
             )
         if is_good:
             return probe
-        if monotonic() >= deadline:
+        if anyio.current_time() >= deadline:
             raise UnhealthyError(_words(instance, release, probe), probe)
         await anyio.sleep(_QUICK if is_early else _SLOW)
 
