@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pvdify import __version__
 
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
     from pvdify.cli.surroundings import Surroundings
     from pvdify.client.transport import Client
 
+_OBJECTS_AT_START: Final = 50_000
+
 
 def main() -> int:
     """Run the command that was typed; its exit status."""
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{__version__}\n")
         return 0
+    # what imports make is there to stay: to look through it for garbage again and again is a tenth of the start
+    gc.set_threshold(_OBJECTS_AT_START)
     from pvdify.cli.program import main as run
 
     return run(_surroundings())
