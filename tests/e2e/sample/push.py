@@ -32,4 +32,5 @@ def main() -> None:
     ask("PUT", f"{name}/manifests/{order['tag']}", order["manifest"].encode(), order["kind"])
 
 
-main()
+if __name__ == "__main__":
+    main()
