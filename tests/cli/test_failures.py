@@ -27,8 +27,8 @@ from pvdify.errors import (
     UnitFailedError,
 )
 from pvdify.model.event import Event, EventKind
+from tests.cli.answers import FAILURE
 from tests.cli.fake import DONE, FakeClient, typed
-from tests.cli.test_commands import FAILURE
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
