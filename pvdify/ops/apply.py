@@ -82,10 +82,13 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
 
 
 def _slots(host: Host, request: Apply) -> tuple[Slot, ...]:
+    """The slots to look at; those that name their front come first, so that nobody else is given it."""
     if request.slots is not None:
-        return request.slots
-    names = (request.app,) if request.app else host.state.slots()
-    return tuple(host.state.slot(name) for name in names)
+        found = request.slots
+    else:
+        names = (request.app,) if request.app else host.state.slots()
+        found = tuple(host.state.slot(name) for name in names)
+    return tuple(sorted(found, key=lambda slot: (slot.bind_port is None, slot.name)))
 
 
 async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool) -> tuple[Todo, ...]:
