@@ -34,7 +34,7 @@ class Operator:
         found: dict[str, Any] = json.loads(self.pvdify(*argv, "--json", timeout=timeout).stdout)
         return found
 
-    def push(self, release: str, *, repository: str = "sample", **options: Any) -> str:  # noqa: ANN401
+    def push(self, release: str, *, repository: str = "sample", **options: Any) -> str:
         """Put the sample app into the registry under the tag *release*; its reference by tag."""
         reference = f"{REGISTRY}/{repository}:{release}"
         sample.push(self.bed, reference, release=release, **options)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.bed import Bed
 from tests.e2e.operator import Operator
+
+if TYPE_CHECKING:
+    from tests.e2e.bed import Bed
 
 
 @pytest.fixture(scope="module")
