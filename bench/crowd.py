@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pvdify.model.manifest import IDS_COUNT, IDS_FIRST, AppRow, InstanceRow, Manifest
+from pvdify.model.place import Place
 from pvdify.model.release import Release, ReleaseProcess
 from pvdify.model.slot import Environment, Slot
-from pvdify.render.tree import Place, app_artefacts, host_artefacts
+from pvdify.render.tree import app_artefacts, host_artefacts
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pvdify.model.place import Place
 from pvdify.ops.host import Host
 from pvdify.ports import Ports
-from pvdify.render.tree import Place
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 

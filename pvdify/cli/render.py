@@ -16,9 +16,10 @@ from pvdify.errors import HostError, SpecError
 if TYPE_CHECKING:
     from pvdify.cli.session import Session
     from pvdify.model.manifest import AppRow, Manifest
+    from pvdify.model.place import Place
     from pvdify.model.release import Release
     from pvdify.model.slot import Slot
-    from pvdify.render.tree import Artefact, Place
+    from pvdify.render.tree import Artefact
 
 UNKNOWN: Final = "sha256:" + 64 * "0"
 """Stands for a digest that only the registry knows."""
@@ -52,7 +53,7 @@ async def render(session: Session, *, files: tuple[Path, ...], to: Path | None) 
     Every app is at release v1, with fronts and ports as an empty host would give them. A digest that the slot does not name is
     written as zeros, and a port that neither slot nor image name is 8080.
     """
-    from pvdify.render.tree import Place
+    from pvdify.model.place import Place
 
     slots: list[Slot] = []
     for file in files:

@@ -9,8 +9,8 @@ from pvdify.errors import AppNotFoundError
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
+    from pvdify.model.place import Place
     from pvdify.ports import Clock, Console, Logs, Network, Podman, Ports, Quadlet, Router, Systemd
-    from pvdify.render.tree import Place
     from pvdify.store.state import State
 
 

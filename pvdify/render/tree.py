@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import pvdify
 from pvdify.errors import RenderError, SpecError
 from pvdify.model.image import image_ref
 from pvdify.model.names import (
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pvdify.model.manifest import AppRow, InstanceRow
+    from pvdify.model.place import Place
     from pvdify.model.slot import Volume
 
 START_SECONDS: Final = 90
@@ -50,15 +50,6 @@ class Artefact:
 
     path: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where things are on the host, as far as artefacts name them."""
-
-    state: str = "/var/lib/pvdify"
-    run: str = "/run/pvdify"
-    version: str = pvdify.__version__
 
 
 def app_artefacts(app: AppRow, releases: Mapping[int, Release], place: Place) -> tuple[Artefact, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvdify.model.image import Image
+from pvdify.model.place import Place
 from pvdify.ports import Answer
-from pvdify.render.tree import Place, host_artefacts
+from pvdify.render.tree import host_artefacts
 from tests.fakes import FakeLogs, FakeNetwork, FakePodman, FakeQuadlet, FakeRouter, FakeSystemd
 
 if TYPE_CHECKING:

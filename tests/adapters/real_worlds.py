@@ -14,7 +14,8 @@ from pvdify.adapters.journald import Journald
 from pvdify.adapters.podman import Store
 from pvdify.adapters.quadlet import Generator
 from pvdify.adapters.systemctl import Systemctl
-from pvdify.render.tree import Place, host_artefacts
+from pvdify.model.place import Place
+from pvdify.render.tree import host_artefacts
 from pvdify.store.paths import Settings
 from pvdify.wiring import local_host
 from tests.adapters.network_world import RealNetwork

@@ -11,9 +11,9 @@ import pytest
 
 from pvdify.client.local import local
 from pvdify.model.image import Image
+from pvdify.model.place import Place
 from pvdify.ops.host import Host
 from pvdify.ports import Answer
-from pvdify.render.tree import Place
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 from tests.cli.fake import Ended, ended, surroundings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pvdify.cli.render import artefacts_of
+from pvdify.model.place import Place
 from pvdify.model.slot import Slot
-from pvdify.render.tree import Place
 from tests.cli.fake import FakeClient, typed
 
 if TYPE_CHECKING:

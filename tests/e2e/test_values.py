@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from pvdify.model.manifest import IDS_FIRST, INSTANCE_FIRST, AppRow, InstanceRow
 from pvdify.model.names import WEB
+from pvdify.model.place import Place
 from pvdify.model.release import Release, ReleaseProcess
 from pvdify.model.slot import Environment
-from pvdify.render.tree import Place, environment_of, instance_artefact
+from pvdify.render.tree import environment_of, instance_artefact
 from tests.e2e import sample
 from tests.e2e.bed import Bed
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvdify.model.image import Image
+from pvdify.model.place import Place
 from pvdify.model.requests import CreateApp, Deploy, DestroyApp, ForApp, Nothing, Restart, Rollback, Scale
 from pvdify.ops.create import create_app
 from pvdify.ops.deploy import deploy
@@ -20,7 +21,6 @@ from pvdify.ops.restart import restart
 from pvdify.ops.rollback import rollback
 from pvdify.ops.scale import scale
 from pvdify.ops.stop import start_app, stop_app
-from pvdify.render.tree import Place
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 from tests.fakes import FakeHost

@@ -9,10 +9,10 @@ import pytest
 
 from pvdify.errors import RenderError
 from pvdify.model.manifest import AppRow, InstanceRow
+from pvdify.model.place import Place
 from pvdify.model.slot import Environment
 from pvdify.render import environment
 from pvdify.render.tree import (
-    Place,
     app_artefacts,
     host_artefacts,
     instance_artefact,

@@ -13,12 +13,12 @@ import msgspec
 from pvdify.model.image import Image, image_ref
 from pvdify.model.manifest import IDS_COUNT, IDS_FIRST, AppRow, InstanceRow
 from pvdify.model.parse import from_toml
+from pvdify.model.place import Place
 from pvdify.model.slot import Slot
 from pvdify.plan.release import formation_of, release_of
 from pvdify.plan.swap import router_of
 from pvdify.render.tree import (
     Artefact,
-    Place,
     app_artefacts,
     host_artefacts,
     release_command_artefact,

@@ -9,10 +9,11 @@ import msgspec
 from pvdify.model.event import Accepted, EventKind, Outcome
 from pvdify.model.image import Image
 from pvdify.model.manifest import AppRow, InstanceRow
+from pvdify.model.place import Place
 from pvdify.model.release import Release
 from pvdify.model.slot import Slot
 from pvdify.plan.release import formation_of, release_of
-from pvdify.render.tree import Place, app_artefacts, host_artefacts
+from pvdify.render.tree import app_artefacts, host_artefacts
 from pvdify.store.journal import stamp_of
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
