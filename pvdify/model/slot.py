@@ -12,7 +12,7 @@ from msgspec import Meta
 from pvdify.errors import SpecError
 from pvdify.model.names import WEB, AppName, ProcessName
 from pvdify.model.patterns import UNWRITABLE, closed
-from pvdify.model.quantity import Cpu, Duration, Size
+from pvdify.model.quantity import Cpu, Duration, Size, seconds
 
 ImageText = Annotated[str, Meta(max_length=512, description="registry/path:tag or registry/path@sha256:…")]
 EnvKey = Annotated[str, Meta(pattern=closed(r"[A-Za-z_][A-Za-z0-9_]{0,127}"))]
@@ -29,6 +29,7 @@ HealthPath = Annotated[
 ]
 Capability = Annotated[str, Meta(pattern=closed(r"[A-Z][A-Z_]{2,30}"))]
 
+WATCH_FLOOR: Final = 10
 RESERVED_FRONTS: Final = frozenset({9443})
 DEFAULT_CAPABILITIES: Final = (
     "CHOWN",
@@ -131,6 +132,9 @@ class Slot(_Spec, frozen=True, kw_only=True):
             raise ValueError("`release` is not a process: say release_command")
         if self.bind_port in RESERVED_FRONTS:
             message = f"bind_port {self.bind_port} is pvdify's own"
+            raise ValueError(message)
+        if seconds(self.watch) < WATCH_FLOOR:
+            message = f"watch is at least {WATCH_FLOOR} s: a crash loop takes that long to show"
             raise ValueError(message)
         for key in self.env:
             if key in _DENIED_NAMES or key.startswith(_DENIED_ENV):
