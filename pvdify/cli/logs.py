@@ -27,7 +27,7 @@ _COLOURS = (36, 33, 32, 35, 34, 31)
     click.Option(["--process"], metavar="PROCESS", help="Only this process, for example worker."),
     click.Option(["--release"], metavar="vN", help="Only this release."),
     click.Option(["--since"], metavar="TIME", help="As journalctl reads it: 2026-01-31 09:00, yesterday, -1h."),
-    click.Option(["--grep"], metavar="PATTERN", help="Only lines that fit, as journalctl --grep reads it."),
+    click.Option(["--grep"], metavar="TEXT", help="Only lines with this text; in small letters it fits capitals too."),
     examples=("pvdify logs blog -f", "pvdify logs blog -n 500 --process worker --since -1h"),
     words=NO_WORDS,
 )

@@ -143,13 +143,17 @@ class Slot(_Spec, frozen=True, kw_only=True):
         if self.capabilities is not None and (unknown := set(self.capabilities) - set(DEFAULT_CAPABILITIES)):
             message = f"capabilities {', '.join(sorted(unknown))} cannot be added, only {', '.join(DEFAULT_CAPABILITIES)} kept"
             raise ValueError(message)
-        for process in self.processes.values():
-            paths = [volume.path.rstrip("/") for volume in process.volumes]
-            if len(set(paths)) != len(paths):
-                raise ValueError("two volumes have one path")
-            if any(".." in path.split("/") for path in paths):
-                raise ValueError("a volume's path has no `..`")
+        _check_volumes(self)
         _check_characters(self)
+
+
+def _check_volumes(slot: Slot) -> None:
+    for process in slot.processes.values():
+        paths = [volume.path.rstrip("/") for volume in process.volumes]
+        if len(set(paths)) != len(paths):
+            raise ValueError("two volumes have one path")
+        if any(".." in path.split("/") for path in paths):
+            raise ValueError("a volume's path has no `..`")
 
 
 def _check_characters(slot: Slot) -> None:

@@ -57,7 +57,6 @@ async def publish(
     Held: the host lock, for as long as it takes to read, render, validate and flip. Nothing is reloaded and nothing started.
     A refusal by a validator leaves the generation in force as it was.
     """
-    versions = await programs(host)
     async with held(host.state.try_host_lock):
         parent = host.state.current()
         row = await change(parent)
@@ -67,6 +66,7 @@ async def publish(
         kept = retained(parent) if retained else parent.retained
         if row == parent.apps.get(app) and extra is None and kept == parent.retained:
             return Published(manifest=parent, parent=parent, units={}, is_new=False)
+        versions = await programs(host)
         artefacts = _artefacts(host, row, apps, extra)
         files = {one.path: one.text.encode() for one in artefacts}
         changed = {path: text for path, text in files.items() if parent.files.get(path) != sha256(text).hexdigest()}

@@ -18,7 +18,7 @@ from pvdify.plan.swap import swap
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pvdify.model.manifest import AppRow, Manifest
+    from pvdify.model.manifest import AppRow, Manifest, SlotStamp
     from pvdify.model.requests import Scale
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
@@ -40,7 +40,7 @@ async def scale(host: Host, running: Running, request: Scale) -> Changed:
     }
     words = ", ".join(f"{name}={count}" for name, count in sorted(request.processes.items()))
     if row.live is None or row.is_stopped:
-        await _note_formation(host, running, app, counts)
+        await _note_formation(host, running, row, counts)
         return Changed(
             operation=running.id,
             outcome=Outcome.DONE,
@@ -54,9 +54,9 @@ async def scale(host: Host, running: Running, request: Scale) -> Changed:
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text, app=app, release=row.live)
     running.names_release(row.live, from_release=row.live)
     before = {name: row.formation.get(name, process.count) for name, process in slot.processes.items()}
-    host.state.write_counts(app, counts)
+    stamp = _written(host, row, counts)
     try:
-        await carry_out(host, running, Wish(release=release, counts=counts, reason=f"{app}: scale {words}"))
+        await carry_out(host, running, Wish(release=release, counts=counts, reason=f"{app}: scale {words}", slot=stamp))
     except BaseException:
         if not running.has_switched:
             host.state.write_counts(app, before)
@@ -71,12 +71,25 @@ async def scale(host: Host, running: Running, request: Scale) -> Changed:
     )
 
 
-async def _note_formation(host: Host, running: Running, app: str, counts: Mapping[str, int]) -> None:
+def _written(host: Host, row: AppRow, counts: Mapping[str, int]) -> SlotStamp | None:
+    """Write *counts* into the slot; how it can be told from a later one, unless an edit of it still waits to be applied."""
+    was_edited = host.state.is_edited(row)
+    stamp = host.state.write_counts(row.name, counts)
+    return row.slot if was_edited else stamp
+
+
+async def _note_formation(host: Host, running: Running, row: AppRow, counts: Mapping[str, int]) -> None:
+    app = row.name
+    stamp = _written(host, row, counts)
+
     async def change(manifest: Manifest) -> AppRow | None:
         await anyio.lowlevel.checkpoint()
         return msgspec.structs.replace(
-            manifest.apps[app], formation=dict(sorted(counts.items())), updated_at=host.now()
+            manifest.apps[app], formation=dict(sorted(counts.items())), slot=stamp, updated_at=host.now()
         )
 
-    await publish(host, running, app=app, change=change, reason=f"{app}: note the formation")
-    keep_counts(host, app)
+    try:
+        await publish(host, running, app=app, change=change, reason=f"{app}: note the formation")
+    except BaseException:
+        keep_counts(host, app)
+        raise

@@ -14,7 +14,7 @@ from pvdify.model.quantity import seconds
 from pvdify.ops.beside import beside
 from pvdify.ops.explain import explained, unit_instance, unit_names
 from pvdify.ops.probe import answers, watched
-from pvdify.ops.publish import ready_to_render
+from pvdify.ops.publish import programs, ready_to_render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,11 @@ async def start(host: Host, batch: Batch, units: Mapping[UnitName, bytes]) -> No
     if new:
         await host.systemd.lend(new)
     try:
-        await beside(lambda: host.systemd.start(*unit_names(instances), timeout=START_TIMEOUT + 10), ready_to_render)
+        await beside(
+            lambda: host.systemd.start(*unit_names(instances), timeout=START_TIMEOUT + 10),
+            ready_to_render,
+            lambda: programs(host),
+        )
     except UnitFailedError as error:
         await _raise_for_ports(host, batch)
         instance = unit_instance(instances, error.unit)

@@ -29,6 +29,7 @@ from pvdify.render.tree import release_command_artefact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pvdify.model.manifest import SlotStamp
     from pvdify.model.release import Release
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What shall be live: so many instances of a release."""
+    """What shall be live: so many instances of a release; and the slot that says so, where it was written for this."""
 
     release: Release
     counts: Mapping[str, int]
     reason: str
     fresh: frozenset[str] = frozenset()
     runs_command: bool = False
+    slot: SlotStamp | None = None
 
 
 async def carry_out(host: Host, running: Running, wish: Wish) -> float | None:
@@ -92,7 +94,7 @@ async def _before_the_switch(host: Host, running: Running, wish: Wish, before: A
         )
     with anyio.CancelScope(shield=True):
         async with running.step("switch"):
-            await publish(host, running, app=app, change=_switched(host, app, change), reason=wish.reason)
+            await publish(host, running, app=app, change=_switched(host, wish, change), reason=wish.reason)
             running.has_switched = True
     return change
 
@@ -238,9 +240,10 @@ def _with_starting(change: Swap, rows: tuple[InstanceRow, ...]) -> Swap:
     )
 
 
-def _switched(host: Host, app: str, change: Swap) -> Change:
+def _switched(host: Host, wish: Wish, change: Swap) -> Change:
     async def row(manifest: Manifest) -> AppRow | None:
         await anyio.lowlevel.checkpoint()
-        return switched(manifest.apps[app], change, at=host.now())
+        found = switched(manifest.apps[wish.release.app], change, at=host.now())
+        return found if wish.slot is None else msgspec.structs.replace(found, slot=wish.slot)
 
     return row

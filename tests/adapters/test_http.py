@@ -12,6 +12,7 @@ from tests.adapters.network_world import raw
 if TYPE_CHECKING:
     from pvdify.ports import Answer
 
+CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BACKENDS = pytest.mark.parametrize("backend", ["trio", "asyncio"])
 
 
@@ -26,7 +27,7 @@ async def ask(answer: str | bytes, *, stays: bool = False, path: str = "/", time
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and more", "hello"),
         ("HTTP/1.1 200 OK\r\n\r\nhello", "hello"),
         ("HTTP/1.0 200\n\nhello", "hello"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", "hello"),
+        (CHUNKED + "3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", "hello"),
         ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello"),
     ],
 )
@@ -50,13 +51,17 @@ async def test_a_body_is_read_to_64_kib() -> None:
     [
         ("", "it closed the connection without an answer"),
         ("SSH-2.0-OpenSSH_10.0\r\n", "the answer is not HTTP: 'SSH-2.0-OpenSSH_10.0'"),
+        ("\n", "the answer is not HTTP"),
         ("HTTP/1.1 abc\r\n\r\n", "the answer is not HTTP"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", "the answer broke off"),
         ("HTTP/1.1 200 OK\r\nX: y", "the answer broke off"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello", "the answer has a chunk of size"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", "the answer broke off"),
-        ("HTTP/1.1 200 OK\r\n" + "X: y\r\n" * 300, "too many headers"),
-        ("H" * 100_000, "a line without an end"),
+        (CHUNKED + "-5\r\nhello", "the answer is not HTTP: illegal chunk header"),
+        (CHUNKED + "5\r\nhe", "the answer broke off"),
+        ("HTTP/1.1 200 OK\r\n" + "X: y\r\n" * 30_000, "the answer has a head or a line of more than 64 KiB"),
+        ("HTTP/1.1 200 " + "H" * 200_000, "the answer has a head or a line of more than 64 KiB"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "the answer is not HTTP: bad Content-Length"),
+        (CHUNKED + "5;" + "x" * 200_000, "the answer has a head or a line of more than 64 KiB"),
+        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "the answer is not HTTP"),
     ],
 )
 async def test_what_is_no_answer_is_told_in_words(answer: str, error: str) -> None:
@@ -64,6 +69,10 @@ async def test_what_is_no_answer_is_told_in_words(answer: str, error: str) -> No
 
     assert error in found.error
     assert found.status is None
+
+
+async def test_a_server_that_speaks_first_and_then_waits_is_no_http() -> None:
+    assert "the answer is not HTTP: 'SSH-2.0'" == (await ask("SSH-2.0\r\n", stays=True)).error
 
 
 async def test_what_takes_too_long_is_told_in_words() -> None:
@@ -74,4 +83,4 @@ async def test_what_takes_too_long_is_told_in_words() -> None:
 async def test_a_path_stays_one_path(path: str) -> None:
     found = await ask("HTTP/1.1 200 OK\r\n\r\n", path=path)
 
-    assert "the request has a line break or a space" in found.error
+    assert "the request cannot be sent" in found.error

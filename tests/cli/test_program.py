@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pvdify.operations.table import A, Operation, Q
 
 PROJECT = Path(__file__).parents[2]
-HEAVY = {"trio", "anyio", "asyncclick", "msgspec", "rich", "httpx", "aiohttp", "jinja2", "podman", "systemd"}
-LOOPS = {"trio", "asyncio", "rich", "httpx", "aiohttp", "jinja2", "podman", "systemd"}
+HEAVY = {"trio", "anyio", "asyncclick", "msgspec", "rich", "h11", "httpx", "aiohttp", "jinja2", "systemd"}
+LOOPS = {"trio", "asyncio", "rich", "h11", "httpx", "aiohttp", "jinja2", "systemd"}
 
 
 def modules_after(*argv: str, environ: dict[str, str] | None = None) -> set[str]:
