@@ -39,7 +39,7 @@ async def list_apps(host: Host, _request: Nothing) -> Apps:
 async def app_info(host: Host, request: ForApp) -> AppInfo:
     """All of one app: its slot and its row."""
     row = host.row(request.app)
-    slot = host.state.slot(request.app)
+    slot = host.slot(request.app)
     return AppInfo(
         name=row.name,
         environment=slot.environment,

@@ -44,7 +44,7 @@ async def deploy(host: Host, running: Running, request: Deploy) -> Changed:
     """Pull, record, and swap; the very same release as the live one changes nothing."""
     app = request.app
     await recover(host, running, app)
-    row, slot = host.row(app), host.state.slot(app)
+    row, slot = host.row(app), host.slot(app)
     source = request.image or slot.image or _source_of_live(host, row)
     if source is None:
         message = f"cannot deploy {app}: neither the command nor the slot names an image"

@@ -107,8 +107,11 @@ async def _router(host: Host) -> Checks:
 async def _apps(host: Host) -> Checks:
     manifest = host.state.current()
     for row in manifest.apps.values():
-        async for check in _app(host, manifest, row):
-            yield check
+        try:
+            async for check in _app(host, manifest, row):
+                yield check
+        except PvdifyError as error:
+            yield _fail(row.name, error.message, error.hint)
 
 
 async def _app(host: Host, manifest: Manifest, row: AppRow) -> Checks:

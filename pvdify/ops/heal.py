@@ -12,6 +12,7 @@ from pvdify.model.image import image_ref
 from pvdify.ops.converge import converge
 from pvdify.ops.deploy import fetched
 from pvdify.ops.locking import held
+from pvdify.ops.move import servers
 from pvdify.ops.publish import healed
 from pvdify.ops.reload import load, reload_router
 
@@ -41,6 +42,36 @@ async def images_lost(host: Host, row: AppRow) -> tuple[int, ...]:
     """Which of the live and the warm release of *row* have no image in the store any more."""
     kept = sorted({version for version in (row.live, row.warm) if version is not None})
     return tuple([one for one in kept if await host.podman.image(host.state.release(row.name, one).image) is None])
+
+
+async def not_running(host: Host, row: AppRow) -> tuple[str, ...]:
+    """What of *row* should run and does not, and its front where the router sends it elsewhere."""
+    units = tuple(one.instance(row.name).unit for one in row.live_instances())
+    statuses = await host.systemd.show(*units) if units else ()
+    down = tuple(one.unit for one in statuses if one.load == "not-found" or one.active not in {"active", "activating"})
+    if down or not await host.router.is_running():
+        return down
+    wanted, actual = servers(row), await host.router.servers(row.name)
+    return (
+        () if {(one.name, one.port) for one in wanted} == {(one.name, one.port) for one in actual} else ("its front",)
+    )
+
+
+async def amiss(host: Host, row: AppRow) -> tuple[str, ...]:
+    """What of *row* is not as the generation in force says: live instances that are not up, or servers that the router does not have."""
+    live = tuple(one.instance(row.name) for one in row.live_instances())
+    statuses = await host.systemd.show(*(one.unit for one in live)) if live else ()
+    down = [
+        f"{one.short} is {status.active}"
+        for one, status in zip(live, statuses, strict=True)
+        if status.active != "active"
+    ]
+    wanted = {(one.name, one.port) for one in servers(row)}
+    if await host.router.is_running() and wanted != {
+        (one.name, one.port) for one in await host.router.servers(row.name)
+    }:
+        down.append("the router sends it elsewhere")
+    return tuple(down)
 
 
 async def heal_host(host: Host, running: Running) -> None:

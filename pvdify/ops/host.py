@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pvdify.errors import AppNotFoundError
+from pvdify.errors import AppNotFoundError, StateError
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
     from pvdify.model.place import Place
+    from pvdify.model.slot import Slot
     from pvdify.ports import Clock, Console, Logs, Network, Podman, Ports, Quadlet, Router, Systemd
     from pvdify.store.state import State
 
@@ -72,3 +73,12 @@ class Host:
         if row is None:
             raise AppNotFoundError(app)
         return row
+
+    def slot(self, app: str) -> Slot:
+        """What is declared of *app*, which is there; raise `StateError` where somebody took its `slot.toml` away."""
+        if not self.state.has_slot(app):
+            raise StateError(
+                f"cannot read what is declared of {app}: {self.state.settings.slot(app)} is gone",
+                hint=f'write at least `name = "{app}"` into it, or type `pvdify apps:destroy {app}`',
+            )
+        return self.state.slot(app)

@@ -19,7 +19,7 @@ async def processes(host: Host, request: ForApp) -> Processes:
     if release is not None:
         commands = {name: process.command for name, process in release.processes.items()}
     else:
-        commands = {name: words(process.command) for name, process in host.state.slot(row.name).processes.items()}
+        commands = {name: words(process.command) for name, process in host.slot(row.name).processes.items()}
     rows = {one.instance(row.name).unit: one for one in row.instances}
     statuses = await host.systemd.show(*rows) if rows else ()
     states = []

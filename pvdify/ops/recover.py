@@ -105,6 +105,6 @@ async def _settle(host: Host, running: Running, record: OperationRecord, *, forw
 
 def keep_counts(host: Host, app: str) -> None:
     """Write the formation in force into the slot, where the counts belong."""
-    row, slot = host.row(app), host.state.slot(app)
+    row, slot = host.row(app), host.slot(app)
     counts = {name: row.formation.get(name, process.count) for name, process in slot.processes.items()}
     host.state.write_counts(app, counts)

@@ -28,7 +28,7 @@ async def scale(host: Host, running: Running, request: Scale) -> Changed:
     """Make the formation what *request* says, in the slot and on the host; what is so already changes nothing."""
     app = request.app
     await recover(host, running, app)
-    row, slot = host.row(app), host.state.slot(app)
+    row, slot = host.row(app), host.slot(app)
     known = set(slot.processes) | (set(host.state.release(app, row.live).processes) if row.live is not None else set())
     if unknown := sorted(set(request.processes) - known):
         message = f"cannot scale {unknown[0]} of {app}: it has no such process, only {', '.join(sorted(known))}"

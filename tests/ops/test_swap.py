@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from pvdify.errors import AppBusyError, OperationFailedError, PortTakenError, RouterError
+from pvdify.errors import AppBusyError, OperationFailedError, PortTakenError, RouterError, StateError
 from pvdify.model.event import Outcome
-from pvdify.ops.perform import accepted
+from pvdify.model.requests import Apply
+from pvdify.ops.apply import apply, plan
+from pvdify.ops.perform import accepted, perform
 from pvdify.ports import Answer
 from tests.fakes import FakeNetwork
 from tests.ops.world import APP, World
@@ -142,3 +144,24 @@ async def test_an_undo_that_fails_is_made_up_for_by_the_next_command(world: Worl
 
     assert 2 == world.seen()[0]
     assert [] == world.problems()
+
+
+async def test_apply_starts_what_should_run_and_routes_to_it(world: World) -> None:
+    as_declared = world.seen()
+    (unit,) = (one.instance(APP).unit for one in world.process().row(APP).live_instances())
+    await world.fake.systemd.stop(unit)
+    world.fake.router.backends[APP].ready.clear()
+
+    planned = await plan(world.process(), Apply())
+    await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply()))
+
+    assert ["heal"] == [step.action for step in planned.steps]
+    assert as_declared == world.seen()
+    assert () == (await plan(world.process(), Apply())).steps
+
+
+async def test_a_slot_that_was_taken_away_is_said(world: World) -> None:
+    world.settings.slot(APP).unlink()
+
+    with pytest.raises(StateError, match=r"slot\.toml is gone"):
+        await world.do("v3")

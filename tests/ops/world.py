@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pvdify.model.image import Image
 from pvdify.model.place import Place
-from pvdify.model.requests import CreateApp, Deploy, DestroyApp, ForApp, Nothing, Restart, Rollback, Scale
+from pvdify.model.requests import Apply, CreateApp, Deploy, DestroyApp, ForApp, Nothing, Restart, Rollback, Scale
+from pvdify.ops.apply import apply
 from pvdify.ops.create import create_app
 from pvdify.ops.deploy import deploy
 from pvdify.ops.destroy import destroy_app
@@ -174,6 +175,7 @@ OPERATIONS: dict[str, tuple[str, Run]] = {
     "create": ("apps.create", lambda host, one: create_app(host, one, CreateApp(name=APP))),
     **{tag: ("releases.create", _deploy(tag)) for tag in ("v1", "v2", "v3")},
     "rollback": ("releases.rollback", lambda host, one: rollback(host, one, Rollback(app=APP))),
+    "apply": ("apply", lambda host, one: apply(host, one, Apply())),
     "scale": ("ps.scale", lambda host, one: scale(host, one, Scale(app=APP, processes={"web": 3}))),
     "restart": ("ps.restart", lambda host, one: restart(host, one, Restart(app=APP))),
     "stop": ("ps.stop", lambda host, one: stop_app(host, one, ForApp(app=APP))),
