@@ -46,8 +46,8 @@ class Exchange:
         try:
             request = h11.Request(
                 method=method,
-                target=target.encode("latin-1", errors="replace"),
-                headers=[(name, value.encode("latin-1", errors="replace")) for name, value in fields.items()],
+                target=_bytes(target),
+                headers=[(_bytes(name), _bytes(value)) for name, value in fields.items()],
             )
             parts = [self._protocol.send(event) for event in (request, h11.Data(data=content), h11.EndOfMessage())]
         except h11.LocalProtocolError as error:
@@ -74,7 +74,7 @@ class Exchange:
             found += chunk
         return bytes(found[:limit])
 
-    async def _event(self) -> h11.Event | type[h11.PAUSED]:
+    async def _event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
         """What comes next in the answer."""
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
@@ -102,3 +102,7 @@ class Exchange:
                 ) from None
             self._is_over, data = True, b""
         self._protocol.receive_data(data)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("latin-1", errors="replace")
