@@ -83,7 +83,7 @@ async def addressed(
     second = Addressed(app=app, words=other) if other is not None and app is not None else None
     if first and second and not await exists(first.app):
         return second
-    if first and second:
+    if first and second and first.app != second.app:
         raise usage_error(
             f"cannot tell which app `{_typed(typed)}` means",
             hint=f"type `{_plain(typed, first)}` or `{_plain(typed, second)}`",
@@ -126,7 +126,7 @@ def _unreadable(typed: Typed, words: Words, *, needs_app: bool) -> WrongUsage:
     meant = spelled_apart(typed.command, typed.before[0]) if typed.before else ""
     if meant:
         return usage_error(f"cannot read `{_typed(typed)}`", hint=f"did you mean `pvdify {meant}`?")
-    if needs_app:
+    if needs_app and not (words.is_command and typed.after is None):
         return usage_error(
             f"cannot tell which app `{_typed(typed)}` means",
             hint="name it with -a APP, set PVDIFY_APP, or write app = into ./pvdify.toml",

@@ -47,6 +47,7 @@ def changes(client: FakeClient) -> list[Request]:
         ("ps:restart worker", "blog", Restart(app="blog", process="worker")),
         ("ps:restart shop worker", "blog", Restart(app="shop", process="worker")),
         ("ps:restart shop", None, Restart(app="shop")),
+        ("ps:restart blog", "blog", Restart(app="blog")),
         ("rollback v2", "blog", Rollback(app="blog", version=2)),
         ("rollback blog 2", None, Rollback(app="blog", version=2)),
         ("ps:stop shop", "blog", ForApp(app="shop")),
