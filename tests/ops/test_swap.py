@@ -19,6 +19,8 @@ from tests.ops.world import APP, World
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pvdify.model.answers import Changed
+
 
 class Thief(FakeNetwork):
     """Whatever port is looked at, a stranger has it by now."""
@@ -148,8 +150,8 @@ async def test_an_undo_that_fails_is_made_up_for_by_the_next_command(world: Worl
 
 async def test_apply_starts_what_should_run_and_routes_to_it(world: World) -> None:
     as_declared = world.seen()
-    (unit,) = (one.instance(APP).unit for one in world.process().row(APP).live_instances())
-    await world.fake.systemd.stop(unit)
+    (live,) = world.process().row(APP).live_instances()
+    await world.fake.systemd.stop(live.instance(APP).unit)
     world.fake.router.backends[APP].ready.clear()
 
     planned = await plan(world.process(), Apply())
@@ -165,3 +167,62 @@ async def test_a_slot_that_was_taken_away_is_said(world: World) -> None:
 
     with pytest.raises(StateError, match=r"slot\.toml is gone"):
         await world.do("v3")
+
+
+async def test_a_scale_is_no_edit_of_the_slot(world: World) -> None:
+    await world.do("scale")
+
+    state = world.process().state
+    assert not state.is_edited(state.current().apps[APP])
+
+
+async def test_a_scale_that_fails_leaves_a_slot_that_nobody_edited(world: World) -> None:
+    world.fake.systemd.crashing = {"pvdify-blog-v2-*": 3}
+
+    with pytest.raises(OperationFailedError):
+        await world.do("scale")
+
+    state = world.process().state
+    assert not state.is_edited(state.current().apps[APP])
+
+
+async def test_an_edit_that_waits_to_be_applied_is_still_one_after_a_scale(world: World) -> None:
+    path = world.settings.slot(APP)
+    path.write_text(path.read_text() + '\n[env]\nA = "1"\n')
+
+    await world.do("scale")
+
+    state = world.process().state
+    assert state.is_edited(state.current().apps[APP])
+
+
+async def test_a_stopped_app_may_be_scaled_without_an_edit(world: World) -> None:
+    await world.do("stop")
+
+    await world.do("scale")
+
+    state = world.process().state
+    assert not state.is_edited(state.current().apps[APP])
+
+
+async def test_apply_starts_what_was_stopped_by_hand_and_then_has_nothing_to_do(world: World) -> None:
+    await world.fake.systemd.stop("pvdify-blog-v2-web-1.service")
+
+    assert Outcome.DONE == (await _applied(world)).outcome
+
+    assert [] == world.problems()
+    assert Outcome.UNCHANGED == (await _applied(world)).outcome
+
+
+async def test_apply_gives_a_front_back_that_the_router_sent_elsewhere(world: World) -> None:
+    await world.fake.router.reconcile(APP, ())
+
+    assert Outcome.DONE == (await _applied(world)).outcome
+
+    assert [] == world.problems()
+
+
+async def _applied(world: World) -> Changed:
+    return await perform(
+        world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply())
+    )
