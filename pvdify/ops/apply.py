@@ -13,7 +13,7 @@ from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply, Deploy, Scale
 from pvdify.ops.create import create_from
 from pvdify.ops.deploy import deploy, give_traffic, recorded
-from pvdify.ops.heal import amiss, heal, heal_host, images_lost, not_running
+from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
 from pvdify.ops.perform import perform
 from pvdify.ops.publish import publish
 from pvdify.ops.scale import scale
@@ -96,14 +96,13 @@ async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool
     live = host.state.release(slot.name, row.live) if row and row.live is not None else None
     declared = await _declared(host, slot, live) if live else None
     lost = tuple(f"the image of v{version}" for version in await images_lost(host, row)) if row else ()
-    lost += await amiss(host, row) if row else ()
+    lost += cut_off(host, slot.name) + await amiss(host, row) if row else ()
     mine = lost + tuple(
         path
         for path in drift
         if path.startswith((f"quadlet/pvdify-{slot.name}-v", f"systemd/pvdify-{slot.name}.target"))
     )
-    down = await not_running(host, row) if row else ()
-    return todo(slot, row, live=live, declared=declared, drift=mine + down, deploys=deploys)
+    return todo(slot, row, live=live, declared=declared, drift=mine, deploys=deploys)
 
 
 async def _declared(host: Host, slot: Slot, live: Release) -> Release | None:

@@ -14,6 +14,7 @@ from pvdify.ops.deploy import fetched
 from pvdify.ops.locking import held
 from pvdify.ops.move import servers
 from pvdify.ops.publish import healed
+from pvdify.ops.recover import recover
 from pvdify.ops.reload import load, reload_router
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 async def heal(host: Host, running: Running) -> Changed:
     """Write the drifted files of the running operation's app again, load them, and bring the app to them."""
+    await recover(host, running, running.app)
     async with running.step("heal"):
         await mended(host, running)
         for version in await images_lost(host, host.row(running.app)):
@@ -44,17 +46,10 @@ async def images_lost(host: Host, row: AppRow) -> tuple[int, ...]:
     return tuple([one for one in kept if await host.podman.image(host.state.release(row.name, one).image) is None])
 
 
-async def not_running(host: Host, row: AppRow) -> tuple[str, ...]:
-    """What of *row* should run and does not, and its front where the router sends it elsewhere."""
-    units = tuple(one.instance(row.name).unit for one in row.live_instances())
-    statuses = await host.systemd.show(*units) if units else ()
-    down = tuple(one.unit for one in statuses if one.load == "not-found" or one.active not in {"active", "activating"})
-    if down or not await host.router.is_running():
-        return down
-    wanted, actual = servers(row), await host.router.servers(row.name)
-    return (
-        () if {(one.name, one.port) for one in wanted} == {(one.name, one.port) for one in actual} else ("its front",)
-    )
+def cut_off(host: Host, app: str) -> tuple[str, ...]:
+    """The operations on *app* that died before they were finished or undone."""
+    records = host.state.records(app, unfinished_only=True)
+    return tuple(f"{one.name} {one.id} died" for one in records if not host.state.is_running(one.id))
 
 
 async def amiss(host: Host, row: AppRow) -> tuple[str, ...]:
@@ -62,9 +57,9 @@ async def amiss(host: Host, row: AppRow) -> tuple[str, ...]:
     live = tuple(one.instance(row.name) for one in row.live_instances())
     statuses = await host.systemd.show(*(one.unit for one in live)) if live else ()
     down = [
-        f"{one.short} is {status.active}"
+        f"{one.short} is {'unknown to systemd' if status.load == 'not-found' else status.active}"
         for one, status in zip(live, statuses, strict=True)
-        if status.active != "active"
+        if status.active != "active" or status.load == "not-found"
     ]
     wanted = {(one.name, one.port) for one in servers(row)}
     if await host.router.is_running() and wanted != {

@@ -101,7 +101,11 @@ def _value(value: object) -> Value:
 def _merge(table: MutableMapping[str, Value], stated: Mapping[str, Value], whole: Mapping[str, Value]) -> None:
     for key in list(table):
         if key not in stated and (key not in whole or _plain(table[key]) != _plain(whole[key])):
-            del table[key]
+            default = whole.get(key)
+            if default and isinstance(default, bool | int | float | str):
+                table[key] = default
+            else:
+                del table[key]
     for key, value in stated.items():
         old = table.get(key)
         if isinstance(value, dict) and isinstance(old, Table | InlineTable):

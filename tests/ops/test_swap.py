@@ -205,17 +205,12 @@ async def test_a_stopped_app_may_be_scaled_without_an_edit(world: World) -> None
     assert not state.is_edited(state.current().apps[APP])
 
 
-async def test_apply_starts_what_was_stopped_by_hand_and_then_has_nothing_to_do(world: World) -> None:
-    await world.fake.systemd.stop("pvdify-blog-v2-web-1.service")
-
-    assert Outcome.DONE == (await _applied(world)).outcome
-
-    assert [] == world.problems()
-    assert Outcome.UNCHANGED == (await _applied(world)).outcome
-
-
-async def test_apply_gives_a_front_back_that_the_router_sent_elsewhere(world: World) -> None:
-    await world.fake.router.reconcile(APP, ())
+async def test_apply_finishes_what_died(world: World) -> None:
+    world.fake.systemd.crashing = {"pvdify-blog-v3-*": 3}
+    world.fake.router.refusal = "not now"
+    with pytest.raises(RouterError):
+        await world.do("v3")
+    world.fake.router.refusal = ""
 
     assert Outcome.DONE == (await _applied(world)).outcome
 
@@ -223,6 +218,4 @@ async def test_apply_gives_a_front_back_that_the_router_sent_elsewhere(world: Wo
 
 
 async def _applied(world: World) -> Changed:
-    return await perform(
-        world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply())
-    )
+    return await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply()))
