@@ -48,15 +48,15 @@ async def plan(host: Host, request: Apply) -> PlanAnswer:
 async def apply(host: Host, running: Running, request: Apply) -> Changed:
     """Do what `plan` says, app by app; each is an operation of its own, and one that fails does not stop the others."""
     slots = _slots(host, request)
-    if request.slots is not None:
-        for slot in slots:
-            host.state.write_slot(slot)
     drift = host.state.drift(host.state.current().number)
     done: list[str] = []
     failures: list[tuple[str, PvdifyError]] = []
     await heal_host(host, running)
     for slot in slots:
+        is_new = not host.state.has_slot(slot.name)
         try:
+            if request.slots is not None:
+                host.state.write_slot(slot)
             for one in await _todo(host, slot, drift, deploys=request.deploy):
                 async with running.step(f"{one.action.value} {slot.name}"):
                     await _do(host, running, slot, one)
@@ -64,6 +64,8 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
             await _note_declared(host, running, slot)
         except PvdifyError as error:
             failures.append((slot.name, error))
+            if is_new and slot.name not in host.state.current().apps:
+                host.state.remove_app(slot.name)  # an app that could not be made is not declared either
             running.note(f"{slot.name}: {error.message}")
     if failures:
         raise failures[0][1]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from pvdify.errors import AppBusyError, OperationFailedError, PortTakenError, RouterError, StateError
+from pvdify.errors import AppBusyError, OperationFailedError, PortTakenError, RefusedError, RouterError, StateError
 from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply
+from pvdify.model.slot import Slot
 from pvdify.ops.apply import apply, plan
 from pvdify.ops.perform import accepted, perform
 from pvdify.ports import Answer
@@ -219,3 +220,14 @@ async def test_apply_finishes_what_died(world: World) -> None:
 
 async def _applied(world: World) -> Changed:
     return await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply()))
+
+
+async def test_an_app_that_apply_could_not_make_is_not_declared_either(world: World) -> None:
+    front = world.process().row(APP).front
+    wish = Apply(slots=(Slot(name="other", bind_port=front),))
+
+    with pytest.raises(RefusedError, match="blog has it"):
+        await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, wish))
+
+    assert not world.settings.app("other").exists()
+    assert (APP,) == world.process().state.slots()
