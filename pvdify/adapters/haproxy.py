@@ -23,6 +23,7 @@ _LEARNS_FOR: Final = 1.0
 _LETS_GO_FOR: Final = 3.0
 _CHECK: Final = "check inter {interval} fastinter 200ms downinter 200ms rise 1 fall 2"
 _UNIT: Final = "pvdify-router.service"
+_LEAVING: Final = "Proxy is disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,12 @@ class HAProxy:
         return next((line.partition(": ")[2] for line in info.splitlines() if line.startswith("Pid: ")), "")
 
     async def _do(self, text: str, *fine: str) -> None:
-        """Give a command; its answer must be empty, or start with one of *fine*."""
+        """Give a command; its answer must be empty, or start with one of *fine*.
+
+        A worker that is on its way out says that its proxies are disabled: nothing was done, and who reads back asks its successor.
+        """
         answer = (await answered(self.worker, text)).strip()
-        if answer and not answer.startswith(fine):
+        if answer and not answer.startswith((*fine, _LEAVING)):
             raise RouterError(f"cannot `{text}`: the router says {answer}")
 
 
