@@ -33,9 +33,9 @@ class Point:
 
 def killed(bed: Bed, app: str, point: Point, *argv: str) -> list[Line] | None:
     """Type a command about *app* that is killed with SIGKILL at *point*; the lines it wrote, None if it lived to its end."""
-    before = len(operations(bed, app))
+    before = {str(lines[0]["data"]["id"]) for lines in operations(bed, app)}
     done = bed.run(*point.command(*argv), check=False, timeout=120)
-    found = operations(bed, app)[before:]
+    found = [lines for lines in operations(bed, app) if str(lines[0]["data"]["id"]) not in before]
     is_over = bool(found) and found[-1][-1]["kind"] == "end"
     if done.returncode in {-9, 137}:
         return found[-1] if found else []
