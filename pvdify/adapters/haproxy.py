@@ -23,7 +23,7 @@ _LEARNS_FOR: Final = 1.0
 _LETS_GO_FOR: Final = 3.0
 _CHECK: Final = "check inter {interval} fastinter 200ms downinter 200ms rise 1 fall 2"
 _UNIT: Final = "pvdify-router.service"
-_LEAVING: Final = "Proxy is disabled"
+_OVERTAKEN: Final = ("Proxy is disabled", "No such server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class HAProxy:
             before = await self._worker_id()
             for row in await self._rows(app):
                 if not row.in_maintenance:
-                    await self._do(f"set server {app}/{row.name} state maint", "No such server")
+                    await self._do(f"set server {app}/{row.name} state maint")
             is_held = all(row.in_maintenance for row in await self._rows(app))
             if is_held and before == await self._worker_id():
                 return
@@ -104,7 +104,7 @@ class HAProxy:
     async def forget(self, app: str, names: tuple[str, ...]) -> None:
         await self._rows(app)
         for name in names:
-            await self._do(f"set server {app}/{name} state maint", "No such server")
+            await self._do(f"set server {app}/{name} state maint")
             deadline = monotonic() + _LETS_GO_FOR
             # The last connection may be a moment from its end. What does not go at all gets no request, and is gone after a reload.
             while not await self._is_gone(app, name) and monotonic() < deadline:  # noqa: ASYNC110 -- it is HAProxy that lets go
@@ -142,7 +142,7 @@ class HAProxy:
     async def _keep_out(self, app: str, others: Iterable[Row]) -> None:
         for row in others:
             if row.is_ready:
-                await self._do(f"set server {app}/{row.name} state drain", "No such server")
+                await self._do(f"set server {app}/{row.name} state drain")
 
     async def _is_gone(self, app: str, name: str) -> bool:
         answer = await answered(self.worker, f"del server {app}/{name}")
@@ -166,10 +166,11 @@ class HAProxy:
     async def _do(self, text: str, *fine: str) -> None:
         """Give a command; its answer must be empty, or start with one of *fine*.
 
-        A worker that is on its way out says that its proxies are disabled: nothing was done, and who reads back asks its successor.
+        A reload may come between two commands: then a worker that leaves says that its proxies are disabled, and its successor does not
+        know what was added at run time. Nothing was done, which whoever reads back will see.
         """
         answer = (await answered(self.worker, text)).strip()
-        if answer and not answer.startswith((*fine, _LEAVING)):
+        if answer and not answer.startswith((*fine, *_OVERTAKEN)):
             raise RouterError(f"cannot `{text}`: the router says {answer}")
 
 
