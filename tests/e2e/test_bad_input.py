@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e import sample
 from tests.e2e.bed import PASSWORD, USER, Bed
+from tests.e2e.installed import installed
 from tests.e2e.operator import PODMAN, REGISTRY, Operator
 
 if TYPE_CHECKING:
@@ -288,3 +289,19 @@ def test_no_router_is_said_by_doctor_and_by_a_deploy(operator: Operator) -> None
     front = int(operator.answer("apps:info", "blog")["bind_port"])
     operator.wait_for(front, "release=")
     assert before == world(operator)
+
+
+def test_too_little_room_is_said_before_anything_is_pulled() -> None:
+    with installed() as bed:
+        operator = Operator(bed.boot())
+        bed.run(
+            *("bash", "-ec"),
+            "cp -a /var/lib/pvdify /var/tmp/state; mount -t tmpfs -o size=400m tmpfs /var/lib/pvdify; cp -a /var/tmp/state/. /var/lib/pvdify/",
+        )
+        image = operator.push("v1")
+        operator.create("blog")
+
+        done = operator.pvdify("deploy", "blog", "--image", image, check=False)
+
+        refused(operator, done, HOST, "MiB are free", "pvdify gc")
+        assert () == operator.units("blog")

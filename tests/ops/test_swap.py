@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from pvdify.errors import AppBusyError, OperationFailedError, PortTakenError, RefusedError, RouterError, StateError
+from pvdify.errors import (
+    AppBusyError,
+    OperationFailedError,
+    PortsUsedUpError,
+    PortTakenError,
+    ProgramTooOldError,
+    RefusedError,
+    RouterError,
+    StateError,
+)
 from pvdify.model.event import Outcome
+from pvdify.model.manifest import INSTANCE_FIRST, INSTANCE_LAST
 from pvdify.model.requests import Apply
 from pvdify.model.slot import Slot
 from pvdify.ops.apply import apply, plan
@@ -231,3 +241,24 @@ async def test_an_app_that_apply_could_not_make_is_not_declared_either(world: Wo
 
     assert not world.settings.app("other").exists()
     assert (APP,) == world.process().state.slots()
+
+
+async def test_a_host_that_is_too_old_is_refused_before_anything_is_written(world: World) -> None:
+    world.fake.systemd.installed = 252
+    before = world.seen()
+
+    with pytest.raises(ProgramTooOldError, match="systemd 252"):
+        await world.do("v3")
+
+    assert before == world.seen()
+    assert [] == world.problems()
+
+
+async def test_when_every_instance_port_is_taken_it_says_so(world: World) -> None:
+    world.fake.network.holders = dict.fromkeys(range(INSTANCE_FIRST, INSTANCE_LAST + 1), "nginx (pid 7)")
+    before = world.seen()
+
+    with pytest.raises(PortsUsedUpError, match="free ports"):
+        await world.do("v3")
+
+    assert before == world.seen()
