@@ -40,11 +40,12 @@ def main() -> int:
         assert result is not None
         _say("measuring without load, against the least that systemd and Podman need for it")
         operator.pvdify("ps:scale", "blog", "web=1")
+        first, second = (str(operator.answer("releases:info", "blog", one)["image"]) for one in ("v1", "v2"))
         deploys, rollbacks = [], []
         for _ in range(5):
-            deploys.append(operator.answer("deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")["serving_ms"])
+            deploys.append(operator.answer("deploy", "blog", "--image", second)["serving_ms"])
             rollbacks.append(operator.answer("rollback", "blog")["serving_ms"])
-        floor_ms = operator.floor_ms(str(operator.answer("releases:info", "blog", "v1")["image"]))
+        floor_ms = operator.floor_ms(first)
         operator.pvdify("ps:scale", "blog", "web=3")
         _say("uninstalling pvdify, then rebooting: the app must come back by itself")
         make(bed, "uninstall")
