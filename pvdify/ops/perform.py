@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from pvdify.errors import CancelledOperationError
+from pvdify.errors import CancelledOperationError, PvdifyError
 from pvdify.model.answers import Changed
 from pvdify.model.event import Accepted, Outcome
 from pvdify.ops.running import Running
@@ -49,6 +49,8 @@ async def performed(host: Host, running: Running, run: Run) -> Changed:
         raise
     except Exception as error:
         if running.is_between:
+            if running.has_switched and isinstance(error, PvdifyError):
+                error.hint = f"the change is in force already; finish it with `pvdify apply -a {running.app}`"
             running.leave(error)
             raise
         outcome = Outcome.CANCELLED if isinstance(error, CancelledOperationError) else Outcome.FAILED

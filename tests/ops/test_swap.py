@@ -97,10 +97,11 @@ async def test_a_router_that_is_down_is_said_before_anything_starts(world: World
 
 async def test_a_change_that_fails_behind_the_switch_is_finished_by_the_next_command(world: World) -> None:
     world.fake.router.refusal = "not now"
-    with pytest.raises(RouterError):
+    with pytest.raises(RouterError) as caught:
         await world.do("v3")
     world.fake.router.refusal = ""
 
+    assert "pvdify apply -a blog" in caught.value.hint
     await world.do("restart")
 
     assert 3 == world.seen()[0]
