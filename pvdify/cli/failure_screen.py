@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from pvdify.errors import Exit, Failure, Probe
 
 _RED: Final = 31
-_DIM: Final = 2
 _BODY: Final = 200
 
 

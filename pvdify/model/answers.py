@@ -140,16 +140,6 @@ class Changed(Answer, frozen=True, kw_only=True, omit_defaults=False):
     url: str = ""
 
 
-class Created(Answer, frozen=True, kw_only=True, omit_defaults=False):
-    """A new app."""
-
-    name: str
-    environment: Environment
-    status: AppStatus
-    bind_port: int
-    created_at: str
-
-
 class RunResult(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """How a one-off command ended."""
 

@@ -56,15 +56,6 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     release: int | None = None
 
 
-class OperationStatus(StrEnum):
-    """An operation as a whole; *dead* ones have no end and nobody who holds their lock."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    DEAD = "dead"
-
-
 class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A journal, read as a whole."""
 

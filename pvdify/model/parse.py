@@ -1,8 +1,7 @@
-"""The one door for everything that comes in: JSON and TOML text, and values that a caller built itself."""
+"""The one door for everything that comes in: TOML text, and values that a caller built itself."""
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from typing import Final, TypeVar
@@ -17,12 +16,6 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 32
 _AT: Final = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
 _TOML_AT: Final = re.compile(r"\(at line (?P<line>\d+), column (?P<column>\d+)\)")
-
-
-def from_json(text: bytes, type_: type[T], *, what: str = "the request", limit: int = MAX_BYTES) -> T:
-    """Read JSON strictly: no duplicate keys, no NaN, no NUL, not too large, not too deep."""
-    value = _json(text, what=what, limit=limit)
-    return from_value(value, type_, what=what)
 
 
 def from_toml(text: bytes, type_: type[T], *, what: str, limit: int = MAX_BYTES) -> T:
@@ -90,28 +83,6 @@ def line_of(text: str, pointer: str) -> int | None:
             if name[1].strip("\"'") == keys[-1]:
                 return number
     return line_number
-
-
-def _json(text: bytes, *, what: str, limit: int) -> object:
-    if len(text) > limit:
-        raise SpecError(f"cannot read {what}: it is larger than {limit} bytes")
-
-    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
-        keys = [key for key, _ in items]
-        twice = next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) != len(keys) else None
-        if twice is not None:
-            raise SpecError(f"cannot read {what}: the key {twice!r} is there twice", pointer=f"/{twice}")
-        return dict(items)
-
-    def constant(name: str) -> float:
-        raise SpecError(f"cannot read {what}: {name} is not JSON")
-
-    try:
-        value: object = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise SpecError(f"cannot read {what}: {reason}") from error
-    return value
 
 
 def _check(value: object, *, what: str, pointer: str, depth: int) -> None:

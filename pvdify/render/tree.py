@@ -158,15 +158,6 @@ def volume_words(app: str, volumes: tuple[Volume, ...]) -> tuple[str, ...]:
     )
 
 
-def without_servers(router_config: str) -> str:
-    """Strip the lines that a running worker can be told one by one from haproxy.cfg.
-
-    Where two configurations differ in more than those, the router must read the newer one.
-    """
-    lines = router_config.splitlines(keepends=True)
-    return "".join(line for line in lines if not line.lstrip().startswith("server "))
-
-
 def _container(
     release: Release,
     process: ReleaseProcess,

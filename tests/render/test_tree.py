@@ -18,7 +18,6 @@ from pvdify.render.tree import (
     instance_artefact,
     release_command_artefact,
     target_artefact,
-    without_servers,
 )
 from tests.render.unitfile import sections, words
 from tests.render.world import PLACE, SCENARIOS, World, load, tree
@@ -160,6 +159,11 @@ def test_more_than_systemd_reads_in_one_line_is_refused() -> None:
 
     with pytest.raises(RenderError, match="more than systemd reads"):
         app_artefacts(minimal.rows["blog"], {1: release}, PLACE)
+
+
+def without_servers(router_config: str) -> str:
+    """What a running worker cannot be told one by one: where two configurations differ in this, the router must read the newer one."""
+    return "".join(line for line in router_config.splitlines(keepends=True) if not line.lstrip().startswith("server "))
 
 
 def test_a_deploy_changes_only_servers_in_the_router() -> None:
