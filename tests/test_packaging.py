@@ -121,7 +121,7 @@ def declared() -> dict[str, list[Requirement]]:
 @pytest.mark.parametrize(
     ("name", "groups"),
     [
-        ("requirements.lock", ("", "host", "dev", "build")),
+        ("requirements.lock", ("", "host", "keyring", "dev", "build")),
         ("install/host.lock", ("", "host")),
         ("install/build.lock", ("build",)),
     ],
