@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pvdify.model.caller import Caller
 from pvdify.operations.conductor import Conductor
-from pvdify.operations.host import INIT
+from pvdify.operations.door import Door
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,54 +17,36 @@ if TYPE_CHECKING:
     from pvdify.model.event import Event
     from pvdify.operations.table import A, Change, Operation, Q
     from pvdify.ops.host import Host
-    from pvdify.ops.running import Running
 
 
 @asynccontextmanager
 async def local(host: Host, *, actor: str) -> AsyncIterator[Local]:
     """A client for *host*, on which *actor* does everything; leaving the block waits for what was begun."""
     async with Conductor(host) as conductor:
-        yield Local(host, conductor, actor)
+        yield Local(Door(host, conductor), Caller(name=actor))
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
     """The client that needs no service: the same functions, on the same locks."""
 
-    host: Host
-    conductor: Conductor
-    actor: str
+    door: Door
+    caller: Caller
 
     async def ask(self, operation: Operation[Q, A], request: Q) -> A:
-        request = self._checked(operation, request)
-        return await operation.value()(self.host, request)
+        return await self.door.ask(operation, request, self.caller)
 
     def stream(self, operation: Operation[Q, A], request: Q) -> AsyncIterator[A]:
-        request = self._checked(operation, request)
-        return operation.stream()(self.host, request)
+        return self.door.stream(operation, request)
 
     async def change(self, operation: Change[Q], request: Q, *, waits: bool = False) -> str:
-        request = self._checked(operation, request)
-        function = operation.change()
-
-        async def run(host: Host, running: Running) -> Changed:
-            return await function(host, running, request)
-
-        app = operation.app_of(request)
-        return await self.conductor.accept(operation.name, run, app=app, actor=self.actor, waits=waits)
+        return await self.door.change(operation, request, self.caller, waits=waits)
 
     def events(self, id_: str, *, after: int = -1) -> AsyncIterator[Event]:
-        return self.conductor.events(id_, after=after)
+        return self.door.conductor.events(id_, after=after)
 
     async def ended(self, id_: str) -> Changed:
-        return await self.conductor.ended(id_)
+        return await self.door.conductor.ended(id_)
 
     async def cancel(self, id_: str) -> bool:
-        return self.conductor.cancel(id_)
-
-    def _checked(self, operation: Operation[Q, A], request: Q) -> Q:
-        """*request*, parsed again; and only `init` may find no state directory that this pvdify can read."""
-        parsed = operation.parsed(request)
-        if operation.name != INIT.name:
-            self.host.state.check()
-        return parsed
+        return self.door.conductor.cancel(id_)

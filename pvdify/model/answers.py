@@ -7,8 +7,10 @@ from enum import StrEnum
 import msgspec
 
 from pvdify.errors import Failure
+from pvdify.model.audit import AuditLine
 from pvdify.model.event import Outcome
 from pvdify.model.release import AppStatus, ReleaseStatus
+from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, Healthcheck, Process, Resources
 
 
@@ -269,9 +271,77 @@ class OperationSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):
     ended_at: str
     release: int | None = None
     failure: Failure | None = None
+    result: Changed | None = None
 
 
 class Operations(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """Operations, newest first."""
 
     operations: tuple[OperationSummary, ...]
+
+
+class Pending(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """A change that was accepted and goes on by itself.
+
+    *version* is the release that a deploy will make, unless it finds that nothing has changed.
+    """
+
+    operation: str
+    name: str
+    app: str
+    status: str
+    created_at: str
+    created_by: str
+    version: int | None = None
+    image: str | None = None
+
+
+class Health(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """The API is there."""
+
+    status: str
+    version: str
+
+
+class WhoAmI(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """Who asks, and what they may do; no *apps* means all of them."""
+
+    name: str
+    via: str
+    token: str
+    scopes: tuple[Scope, ...]
+    apps: tuple[str, ...]
+    expires_at: str
+    version: str
+
+
+class TokenInfo(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """A token, without its text; *last_used_at* is true to the hour."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    apps: tuple[str, ...]
+    created_at: str
+    created_by: str
+    expires_at: str
+    last_used_at: str
+    is_expired: bool
+
+
+class TokenMade(TokenInfo, frozen=True, kw_only=True, omit_defaults=False):
+    """A token with its text, which is told this once."""
+
+    token: str
+
+
+class Tokens(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """The tokens of the host, by name."""
+
+    tokens: tuple[TokenInfo, ...]
+
+
+class Audit(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """Entries of the audit, newest first."""
+
+    entries: tuple[AuditLine, ...]

@@ -73,6 +73,11 @@ class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     switched_at: str = ""
     boot_id: str = ""
     failure: Failure | None = None
+    text: str = ""
+    answered: int | None = None
+    generation: int | None = None
+    serving_ms: float | None = None
+    url: str = ""
     events: tuple[Event, ...] = ()
 
     @property
@@ -92,6 +97,7 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
     ended_at = step = switched_at = ""
     failure: Failure | None = None
     has_switched = False
+    last = first
     for event in events[1:]:
         if event.kind is EventKind.BEGIN:
             step = event.step
@@ -100,8 +106,9 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
         if event.kind is EventKind.DONE and event.step == "switch":
             has_switched, switched_at = True, event.at
         if event.kind is EventKind.END:
-            outcome, ended_at = event.outcome, event.at
+            outcome, ended_at, last = event.outcome, event.at, event
         failure = event.failure or failure
+    answered, generation, serving_ms = (last.data.get(name) for name in ("release", "generation", "serving_ms"))
     return OperationRecord(
         id=str(data["id"]),
         name=str(data["name"]),
@@ -117,5 +124,10 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
         switched_at=switched_at,
         boot_id=str(data.get("boot_id", "")),
         failure=failure,
+        text=last.text,
+        answered=answered if isinstance(answered, int) else None,
+        generation=generation if isinstance(generation, int) else None,
+        serving_ms=serving_ms if isinstance(serving_ms, int | float) else None,
+        url=str(last.data.get("url") or ""),
         events=events,
     )

@@ -1,19 +1,21 @@
-"""The one door for everything that comes in: TOML text, and values that a caller built itself."""
+"""The one door for everything that comes in: JSON and TOML text, and values that a caller built itself."""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from typing import Final, TypeVar
 
 import msgspec
 
-from pvdify.errors import SpecError
+from pvdify.errors import SpecError, TooLargeError
 
 T = TypeVar("T")
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 32
+_DIGITS: Final = 19
 _AT: Final = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
 _TOML_AT: Final = re.compile(r"\(at line (?P<line>\d+), column (?P<column>\d+)\)")
 
@@ -38,6 +40,25 @@ def from_toml(text: bytes, type_: type[T], *, what: str, limit: int = MAX_BYTES)
             raise
         message = error.message.replace(f"cannot read {what}", f"cannot read {what}, line {line}", 1)
         raise SpecError(message, pointer=error.pointer, hint=error.hint) from error
+
+
+def json_object(text: bytes, *, what: str, limit: int = MAX_BYTES) -> dict[str, object]:
+    """Read a JSON object strictly: UTF-8, no key twice, no NaN, no number that is no 64-bit one, not deep. Types are `from_value`'s."""
+    if len(text) > limit:
+        raise TooLargeError(f"cannot read {what}: it is larger than {limit} bytes")
+    try:
+        value = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
+    except UnicodeDecodeError as error:
+        raise SpecError(f"cannot read {what}: it is not UTF-8 (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        raise SpecError(f"cannot read {what}: it is not JSON ({error.msg.lower()} at {error.pos})") from error
+    except RecursionError as error:
+        raise SpecError(f"cannot read {what}: it is nested deeper than {MAX_DEPTH}") from error
+    except ValueError as error:
+        raise SpecError(f"cannot read {what}: {error}") from error
+    if not isinstance(value, dict):
+        raise SpecError(f"cannot read {what}: it is no JSON object")
+    return value
 
 
 def from_value(value: object, type_: type[T], *, what: str = "the request") -> T:
@@ -83,6 +104,27 @@ def line_of(text: str, pointer: str) -> int | None:
             if name[1].strip("\"'") == keys[-1]:
                 return number
     return line_number
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        message = f"the key {twice[:60]!r} is there twice"
+        raise ValueError(message)
+    return found
+
+
+def _no_constant(text: str) -> object:
+    message = f"{text} is no number"
+    raise ValueError(message)
+
+
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError("a number has too many digits")
+    return int(text)
 
 
 def _check(value: object, *, what: str, pointer: str, depth: int) -> None:

@@ -9,13 +9,18 @@ from msgspec import Meta
 
 from pvdify.model.names import AppName, ProcessName
 from pvdify.model.patterns import closed
+from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, FrontPort, ImageText, Slot
+from pvdify.model.token import AppPattern, TokenId, TokenName
 
 Count = Annotated[int, Meta(ge=0, le=100)]
 Version = Annotated[int, Meta(ge=1, le=999_999_999)]
 GenerationNumber = Annotated[int, Meta(ge=1, le=999_999_999)]
 OperationId = Annotated[str, Meta(pattern=closed(r"[0-9a-z-]{8,64}"))]
 RegistryHost = Annotated[str, Meta(pattern=closed(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?(?::[0-9]{1,5})?"))]
+
+
+TokenDays = Annotated[int, Meta(ge=1, le=3650)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -159,3 +164,34 @@ class ListOperations(Request, frozen=True, kw_only=True):
 
     app: AppName
     limit: Annotated[int, Meta(ge=1, le=1000)] = 20
+
+
+class CreateToken(Request, frozen=True, kw_only=True):
+    """Make a token. Without *apps* it is for all; a last `*` stands for any ending. Without *days* it never expires only if that is said: `null`."""
+
+    name: TokenName
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=6)] = (Scope.READ,)
+    apps: Annotated[tuple[AppPattern, ...], Meta(max_length=100)] = ()
+    days: TokenDays | None = 90
+
+
+class RotateToken(Request, frozen=True, kw_only=True):
+    """Give a token a new text; the old one works for *overlap* seconds more."""
+
+    id: TokenId
+    overlap: Annotated[int, Meta(ge=0, le=30 * 86_400)] = 86_400
+    days: TokenDays | None = 90
+
+
+class ForToken(Request, frozen=True, kw_only=True):
+    """A request about one token."""
+
+    id: TokenId
+
+
+class ReadAudit(Request, frozen=True, kw_only=True):
+    """The newest entries of the audit, of one app or of all, from the one before *before* on."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    before: Annotated[int, Meta(ge=0)] | None = None
+    app: AppName | None = None

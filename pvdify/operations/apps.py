@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import AppInfo, Apps, Changed
 from pvdify.model.requests import CreateApp, DestroyApp, ForApp, Nothing
-from pvdify.operations.table import Kind, Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Kind, Operation, Reach, Route
 
 LIST: Final = Operation(
     name="apps.list",
@@ -14,7 +15,7 @@ LIST: Final = Operation(
     request=Nothing,
     answer=Apps,
     run="pvdify.ops.apps:list_apps",
-    route=Route(method="GET", path="/apps", scope=Scope.READ),
+    route=Route(method="GET", path="/apps", scope=Scope.READ, reach=Reach.LISTED),
 )
 INFO: Final = Operation(
     name="apps.info",
@@ -31,7 +32,7 @@ CREATE: Final = Operation(
     answer=Changed,
     run="pvdify.ops.create:create_app",
     kind=Kind.CHANGE,
-    route=Route(method="POST", path="/apps", scope=Scope.ADMIN, status=201),
+    route=Route(method="POST", path="/apps", scope=Scope.ADMIN, status=201, app="name", reach=Reach.APP),
     locks="name",
 )
 DESTROY: Final = Operation(

@@ -12,7 +12,7 @@ import anyio
 from pvdify.errors import AppBusyError, CancelledOperationError, NotFoundError, RefusedError
 from pvdify.model.requests import Follow
 from pvdify.ops.journal import follow
-from pvdify.ops.perform import accepted, performed
+from pvdify.ops.perform import Admit, accepted, anybody, performed
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from pvdify.model.answers import Changed
+    from pvdify.model.caller import Asked
     from pvdify.model.event import Event
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
 Run = Callable[["Host", "Running"], Awaitable["Changed"]]
 _WAIT: Final = 0.2
+_KEPT: Final = 100
 
 
 @dataclass(slots=True)
@@ -68,12 +70,33 @@ class Conductor:
             return None
         return await self._tasks.__aexit__(kind, error, trace)
 
-    async def accept(self, name: str, run: Run, *, app: str, actor: str, waits: bool = False) -> str:
-        """Take the app's lock, journal, start *run*, and answer its id; raise `AppBusyError` unless it *waits* for the holder."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether an operation of this process is not over yet."""
+        return any(not task.over.is_set() for task in self._known.values())
+
+    async def idle(self) -> None:
+        """Wait until no operation runs."""
+        for task in tuple(self._known.values()):
+            await task.over.wait()
+
+    def cancel_all(self) -> None:
+        """Cancel every operation that can still be undone; the others go forward."""
+        for id_ in tuple(self._known):
+            self.cancel(id_)
+
+    async def accept(
+        self, name: str, run: Run, *, app: str, asked: Asked, waits: bool = False, admit: Admit = anybody
+    ) -> str:
+        """Take the app's lock, journal, start *run*, and answer its id; raise `AppBusyError` unless it *waits* for the holder.
+
+        What *admit* raises under the lock refuses it, too.
+        """
         if self._tasks is None:
             raise RefusedError("cannot accept an operation: the conductor is not running")
         locks = ExitStack()
-        running = await self._accepted(locks, name, app=app, actor=actor, waits=waits)
+        running = await self._accepted(locks, name, app=app, asked=asked, waits=waits, admit=admit)
+        self._forget()
         task = _Task(running)
         self._known[running.id] = task
         self._tasks.start_soon(self._run, task, run, locks)
@@ -103,10 +126,12 @@ class Conductor:
         """The operation's events, from its journal."""
         return follow(self.host, Follow(id=id_, after=after))
 
-    async def _accepted(self, locks: ExitStack, name: str, *, app: str, actor: str, waits: bool) -> Running:
+    async def _accepted(
+        self, locks: ExitStack, name: str, *, app: str, asked: Asked, waits: bool, admit: Admit
+    ) -> Running:
         while True:
             try:
-                return locks.enter_context(accepted(self.host, name, app=app, actor=actor))
+                return locks.enter_context(accepted(self.host, name, app=app, actor=asked, admit=admit))
             except AppBusyError:
                 if not waits:
                     raise
@@ -120,6 +145,16 @@ class Conductor:
             task.error = error
         finally:
             task.over.set()
+
+    def _forget(self) -> None:
+        """Keep the last that are over, and no more."""
+        over = [id_ for id_, task in self._known.items() if task.over.is_set()]
+        for id_ in over[:-_KEPT]:
+            del self._known[id_]
+
+    def knows(self, id_: str) -> bool:
+        """Whether operation *id_* is one of this process."""
+        return id_ in self._known
 
     def _task(self, id_: str) -> _Task:
         task = self._known.get(id_)

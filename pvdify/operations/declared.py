@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import Changed, PlanAnswer
 from pvdify.model.requests import Apply
-from pvdify.operations.table import Kind, Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Kind, Operation, Route
 
 PLAN: Final = Operation(
     name="plan",

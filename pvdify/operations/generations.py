@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import Changed, GenerationDiff, Generations
 from pvdify.model.requests import DiffGenerations, Nothing, SwitchGeneration
-from pvdify.operations.table import Kind, Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Kind, Operation, Route
 
 LIST: Final = Operation(
     name="generations.list",

@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import Collected, Doctor, Initialised
 from pvdify.model.requests import Nothing
-from pvdify.operations.table import Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Operation, Route
 
 INIT: Final = Operation(
     name="init",
@@ -30,5 +31,6 @@ GC: Final = Operation(
     answer=Collected,
     run="pvdify.ops.collect:collect",
     route=Route(method="POST", path="/gc", scope=Scope.ADMIN),
+    is_change=True,
 )
 ALL: Final = (INIT, DOCTOR, GC)

@@ -7,7 +7,8 @@ from typing import Final
 from pvdify.model.answers import Operations, OperationSummary
 from pvdify.model.event import Event
 from pvdify.model.requests import Follow, ForOperation, ListOperations
-from pvdify.operations.table import Kind, Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Kind, Operation, Reach, Route
 
 LIST: Final = Operation(
     name="operations.list",
@@ -23,7 +24,7 @@ INFO: Final = Operation(
     request=ForOperation,
     answer=OperationSummary,
     run="pvdify.ops.journal:operation_info",
-    route=Route(method="GET", path="/operations/{id}", scope=Scope.READ),
+    route=Route(method="GET", path="/operations/{id}", scope=Scope.READ, reach=Reach.OPERATION),
 )
 EVENTS: Final = Operation(
     name="operations.events",
@@ -32,7 +33,14 @@ EVENTS: Final = Operation(
     answer=Event,
     run="pvdify.ops.journal:follow",
     kind=Kind.STREAM,
-    route=Route(method="GET", path="/operations/{id}/events", scope=Scope.READ, headers={"after": "Last-Event-ID"}),
+    cursor="seq",
+    route=Route(
+        method="GET",
+        path="/operations/{id}/events",
+        scope=Scope.READ,
+        headers={"after": "Last-Event-ID"},
+        reach=Reach.OPERATION,
+    ),
 )
 CANCEL: Final = Operation(
     name="operations.cancel",
@@ -40,6 +48,6 @@ CANCEL: Final = Operation(
     request=ForOperation,
     answer=OperationSummary,
     run="",
-    route=Route(method="POST", path="/operations/{id}/cancel", scope=Scope.DEPLOY),
+    route=Route(method="POST", path="/operations/{id}/cancel", scope=Scope.DEPLOY, reach=Reach.OPERATION),
 )
 ALL: Final = (LIST, INFO, EVENTS, CANCEL)

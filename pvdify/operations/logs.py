@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import LogEntry
 from pvdify.model.requests import ReadLogs
-from pvdify.operations.table import Kind, Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Kind, Operation, Route
 
 READ: Final = Operation(
     name="logs.read",
@@ -15,6 +16,7 @@ READ: Final = Operation(
     answer=LogEntry,
     run="pvdify.ops.logs:read_logs",
     kind=Kind.STREAM,
+    cursor="cursor",
     route=Route(method="GET", path="/apps/{app}/logs", scope=Scope.LOGS, headers={"after": "Last-Event-ID"}),
 )
 ALL: Final = (READ,)

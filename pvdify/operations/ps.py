@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import Changed, Processes, RunResult
 from pvdify.model.requests import ForApp, Restart, RunOnce, Scale
-from pvdify.operations.table import Kind, Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Kind, Operation, Route
 
 LIST: Final = Operation(
     name="ps.list",

@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import Registries
 from pvdify.model.requests import Login, Logout, Nothing
-from pvdify.operations.table import Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Operation, Route
 
 LOGIN: Final = Operation(
     name="registry.login",
@@ -15,6 +16,8 @@ LOGIN: Final = Operation(
     answer=Registries,
     run="pvdify.ops.registry:login",
     route=Route(method="POST", path="/registries", scope=Scope.ADMIN),
+    is_change=True,
+    secrets=("password",),
 )
 LIST: Final = Operation(
     name="registry.list",
@@ -31,5 +34,6 @@ LOGOUT: Final = Operation(
     answer=Registries,
     run="pvdify.ops.registry:logout",
     route=Route(method="DELETE", path="/registries/{registry}", scope=Scope.ADMIN),
+    is_change=True,
 )
 ALL: Final = (LOGIN, LIST, LOGOUT)

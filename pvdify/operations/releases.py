@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import Changed, ReleaseInfo, Releases
 from pvdify.model.requests import Deploy, ForApp, ForRelease, Rollback
-from pvdify.operations.table import Kind, Operation, Route, Scope
+from pvdify.model.scope import Scope
+from pvdify.operations.table import Kind, Operation, Route
 
 LIST: Final = Operation(
     name="releases.list",

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 from pvdify.model.answers import Changed
 from pvdify.model.parse import from_value
 from pvdify.model.requests import Request
+from pvdify.model.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from pvdify.model.caller import Caller
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
@@ -22,6 +24,7 @@ Q = TypeVar("Q", bound=Request)
 A = TypeVar("A")
 
 BODY_LIMIT: Final = 64 * 1024
+_TOLD: Final = 200
 _PARAMETER: Final = re.compile(r"\{(?P<name>[a-z_]+)\}")
 
 
@@ -33,15 +36,18 @@ class Kind(StrEnum):
     STREAM = "stream"
 
 
-class Scope(StrEnum):
-    """What a token must be allowed to do."""
+class Reach(StrEnum):
+    """What of the host an operation touches, and so whether a token that is limited to some apps may ask for it.
 
-    READ = "read"
-    DEPLOY = "deploy"
-    CONFIG = "config"
-    DOMAINS = "domains"
-    LOGS = "logs"
-    ADMIN = "admin"
+    `app`: the one app that the request names. `operation`: the app of the operation that the request names. `listed`: all apps,
+    of which the answer keeps those that the token covers. `any`: nothing of an app. `host`: all of the host; not for such tokens.
+    """
+
+    APP = "app"
+    OPERATION = "operation"
+    LISTED = "listed"
+    ANY = "any"
+    HOST = "host"
 
 
 class In(StrEnum):
@@ -55,7 +61,11 @@ class In(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route(Generic[Q]):
-    """How an operation is reached over HTTP; its scope may depend on what is asked."""
+    """How an operation is reached over HTTP; its scope may depend on what is asked.
+
+    *media* is the type of an answer that is text; None where it is JSON, or the lines of a stream. *app* is the field of the request
+    that names the app, where it is not `app` in the path. *reach* is said only where the path does not show it.
+    """
 
     method: str
     path: str
@@ -63,6 +73,9 @@ class Route(Generic[Q]):
     status: int = 200
     body_limit: int = BODY_LIMIT
     headers: Mapping[str, str] = field(default_factory=dict)
+    media: str | None = None
+    app: str = "app"
+    reach: Reach | None = None
 
     def parameters(self) -> tuple[str, ...]:
         """The fields of the request that are part of the path."""
@@ -80,6 +93,11 @@ class Route(Generic[Q]):
         """What the caller of *request* must be allowed to do."""
         return self.scope if isinstance(self.scope, Scope) else self.scope(request)
 
+    @property
+    def touches(self) -> Reach:
+        """What of the host the operation touches: the whole of it, unless the path names an app or the route says otherwise."""
+        return self.reach or (Reach.APP if self.app in self.parameters() else Reach.HOST)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[Q, A]):
@@ -87,6 +105,8 @@ class Operation(Generic[Q, A]):
 
     *run* is `module:function`, imported when it first runs; empty where the conductor itself answers. *route* is None for what
     exists only on the host. *locks* names the field of a change's request that holds the app to lock; empty for changes of the whole host.
+    *cursor* is the field of a stream's answers that a reader who comes back names. A value that *is_change* changes something all the
+    same, at once and without steps. One that *knows_caller* is told who asks. What the fields *secrets* hold is written nowhere.
     """
 
     name: str
@@ -97,6 +117,10 @@ class Operation(Generic[Q, A]):
     kind: Kind = Kind.VALUE
     route: Route[Q] | None = None
     locks: str = ""
+    cursor: str = ""
+    is_change: bool = False
+    knows_caller: bool = False
+    secrets: tuple[str, ...] = ()
 
     def parsed(self, request: Q) -> Q:
         """*request*, checked: msgspec does not look at what a caller builds itself."""
@@ -106,9 +130,26 @@ class Operation(Generic[Q, A]):
         """The app that the operation holds while it runs; empty if it concerns no single one."""
         return str(getattr(request, self.locks)) if self.locks else ""
 
+    def told(self, request: Q) -> dict[str, str | int | float | bool | None]:
+        """What the audit may keep of *request*: its plain fields, but no secret, and only the beginning of a long text."""
+        fields = ((name, getattr(request, name)) for name in request.__struct_fields__ if name not in self.secrets)
+        return {
+            name: value[:_TOLD] if isinstance(value, str) else value
+            for name, value in fields
+            if isinstance(value, str | int | float)
+        }
+
     def value(self) -> Callable[[Host, Q], Awaitable[A]]:
-        """The function of a value."""
+        """The function of a value; one that *knows_caller* takes the caller as well."""
         return cast("Callable[[Host, Q], Awaitable[A]]", self._function())  # the table says what the module holds
+
+    def value_for(self, caller: Caller) -> Callable[[Host, Q], Awaitable[A]]:
+        """The function of a value, for *caller*."""
+        if not self.knows_caller:
+            return self.value()
+        # the table says what the module holds
+        function = cast("Callable[[Host, Q, Caller], Awaitable[A]]", self._function())
+        return lambda host, request: function(host, request, caller)
 
     def stream(self) -> Callable[[Host, Q], AsyncIterator[A]]:
         """The function of a stream."""

@@ -9,6 +9,7 @@ import msgspec
 
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import Changed, PlanAnswer, PlanStep
+from pvdify.model.caller import Asked
 from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply, Deploy, Scale
 from pvdify.ops.create import create_from
@@ -115,14 +116,14 @@ async def _declared(host: Host, slot: Slot, live: Release) -> Release | None:
 
 
 async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
-    app, actor = slot.name, running.actor
+    app, asked = slot.name, Asked(caller=running.asked.caller)
     match one.action:
         case Action.CREATE:
             await perform(
                 host,
                 "apps.create",
                 app=app,
-                actor=actor,
+                actor=asked,
                 run=lambda h, r: create_from(h, r, slot, writes=False),
             )
         case Action.DEPLOY:
@@ -130,7 +131,7 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 host,
                 "releases.create",
                 app=app,
-                actor=actor,
+                actor=asked,
                 run=lambda h, r: deploy(h, r, Deploy(app=app, image=slot.image)),
             )
         case Action.RELEASE:
@@ -138,7 +139,7 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 host,
                 "releases.create",
                 app=app,
-                actor=actor,
+                actor=asked,
                 run=lambda h, r: _release_again(h, r, slot),
             )
         case Action.SCALE:
@@ -147,11 +148,11 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 host,
                 "ps.scale",
                 app=app,
-                actor=actor,
+                actor=asked,
                 run=lambda h, r: scale(h, r, Scale(app=app, processes=counts)),
             )
         case Action.HEAL:
-            await perform(host, "heal", app=app, actor=actor, run=heal)
+            await perform(host, "heal", app=app, actor=asked, run=heal)
 
 
 async def _release_again(host: Host, running: Running, slot: Slot) -> Changed:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from pvdify.errors import NotFoundError
-from pvdify.model.answers import Operations, OperationSummary
-from pvdify.model.event import Event, EventKind, OperationRecord
+from pvdify.model.answers import Changed, Operations, OperationSummary
+from pvdify.model.event import Event, EventKind, OperationRecord, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,4 +70,21 @@ def _summary(host: Host, record: OperationRecord) -> OperationSummary:
         ended_at=record.ended_at,
         release=record.release,
         failure=record.failure,
+        result=_result(record),
+    )
+
+
+def _result(record: OperationRecord) -> Changed | None:
+    """What the operation answered whoever waited for it, if it ended well."""
+    if record.outcome not in {Outcome.DONE, Outcome.UNCHANGED}:
+        return None
+    return Changed(
+        operation=record.id,
+        outcome=record.outcome,
+        text=record.text,
+        app=record.app,
+        release=record.answered,
+        generation=record.generation,
+        serving_ms=record.serving_ms,
+        url=record.url,
     )

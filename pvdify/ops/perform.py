@@ -4,37 +4,50 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from pvdify.errors import CancelledOperationError, PvdifyError
 from pvdify.model.answers import Changed
+from pvdify.model.audit import AuditEntry
+from pvdify.model.caller import Asked, Caller
 from pvdify.model.event import Accepted, Outcome
-from pvdify.ops.running import Running
+from pvdify.ops.running import Data, Running
 
 if TYPE_CHECKING:
+    from pvdify.errors import Failure
     from pvdify.ops.host import Host
 
 CREATE: Final = "apps.create"
 Run = Callable[["Host", Running], Awaitable[Changed]]
+Admit = Callable[[str], None]
+"""Called with the id of an operation that is about to be accepted; what it raises refuses that operation."""
+
+
+def anybody(_id: str) -> None:
+    """Admit everything."""
 
 
 @contextmanager
-def accepted(host: Host, name: str, *, app: str, actor: str) -> Iterator[Running]:
+def accepted(host: Host, name: str, *, app: str, actor: str | Asked, admit: Admit = anybody) -> Iterator[Running]:
     """Take the lock of *app* (none where an operation concerns no single app), and journal that *name* is accepted.
 
-    Raise `AppBusyError` naming the holder, or `AppNotFoundError`; then nothing was written. The lock is held until the block ends.
+    Raise `AppBusyError` naming the holder, `AppNotFoundError`, or what *admit* raises, which is called with the operation's id under the lock;
+    then nothing was written. The lock is held until the block ends.
     """
+    asked = actor if isinstance(actor, Asked) else Asked(caller=Caller(name=actor))
     if app and name != CREATE:
         host.row(app)
     id_ = host.state.new_operation_id(host.clock.now())
     if not app:
-        yield _journaled(host, id_, name, app=app, actor=actor)
+        admit(id_)
+        yield _journaled(host, id_, name, app=app, asked=asked)
         return
-    with host.state.app_lock(app, f"{name} {id_} by {actor} (pid {os.getpid()})"):
-        yield _journaled(host, id_, name, app=app, actor=actor)
+    with host.state.app_lock(app, f"{name} {id_} by {asked.caller.name} (pid {os.getpid()})"):
+        admit(id_)
+        yield _journaled(host, id_, name, app=app, asked=asked)
 
 
 async def performed(host: Host, running: Running, run: Run) -> Changed:
@@ -45,32 +58,85 @@ async def performed(host: Host, running: Running, run: Run) -> Changed:
     try:
         changed = await run(host, running)
     except anyio.get_cancelled_exc_class():
-        running.end(Outcome.CANCELLED, "cancelled; everything was undone")
+        _end(host, running, Outcome.CANCELLED, "cancelled; everything was undone")
         raise
     except Exception as error:
         if running.is_between:
             if running.has_switched and isinstance(error, PvdifyError):
                 error.hint = f"the change is in force already; finish it with `pvdify apply -a {running.app}`"
             running.leave(error)
+            audited(host, running.asked, running.name, outcome="left", operation=running.id, app=running.app)
             raise
         outcome = Outcome.CANCELLED if isinstance(error, CancelledOperationError) else Outcome.FAILED
-        running.end(outcome, str(error), failure=running.failure_of(error))
+        _end(host, running, outcome, str(error), failure=running.failure_of(error))
         raise
-    running.end(
+    _end(
+        host,
+        running,
         changed.outcome,
         changed.text,
-        data={"release": changed.release, "serving_ms": changed.serving_ms},
+        data={
+            "release": changed.release,
+            "serving_ms": changed.serving_ms,
+            "generation": changed.generation,
+            "url": changed.url,
+        },
     )
     return changed
 
 
-async def perform(host: Host, name: str, *, app: str, actor: str, run: Run) -> Changed:
+async def perform(host: Host, name: str, *, app: str, actor: str | Asked, run: Run) -> Changed:
     """Accept and run one operation here and now."""
     with accepted(host, name, app=app, actor=actor) as running:
         return await performed(host, running, run)
 
 
-def _journaled(host: Host, id_: str, name: str, *, app: str, actor: str) -> Running:
-    first = Accepted(id=id_, name=name, app=app, actor=actor, at=host.now())
+def audited(
+    host: Host, asked: Asked, action: str, *, outcome: str, operation: str = "", app: str = "", code: str = ""
+) -> None:
+    """Write down who asked for *action*, or how it ended; raise `StateError` or `DiskLowError` if that cannot be kept."""
+    host.state.audit(
+        AuditEntry(
+            at=host.now(),
+            actor=asked.caller.name,
+            via=asked.caller.via.value,
+            token=asked.caller.token,
+            request_id=asked.caller.request_id,
+            action=action,
+            app=app,
+            operation=operation,
+            detail=dict(asked.detail),
+            outcome=outcome,
+            code=code,
+        )
+    )
+
+
+def _journaled(host: Host, id_: str, name: str, *, app: str, asked: Asked) -> Running:
+    audited(host, asked, name, outcome="accepted", operation=id_, app=app)
+    first = Accepted(id=id_, name=name, app=app, actor=asked.caller.name, at=host.now())
     journal = host.state.journal(first, boot_id=host.clock.boot_id())
-    return Running(id=id_, name=name, app=app, actor=actor, journal=journal)
+    return Running(id=id_, name=name, app=app, actor=asked.caller.name, asked=asked, journal=journal)
+
+
+def _end(
+    host: Host,
+    running: Running,
+    outcome: Outcome,
+    text: str,
+    *,
+    failure: Failure | None = None,
+    data: Data | None = None,
+) -> None:
+    """Journal the end, and audit it; where the audit cannot be written any more, the journal still tells."""
+    running.end(outcome, text, failure=failure, data=data)
+    with suppress(PvdifyError):
+        audited(
+            host,
+            running.asked,
+            running.name,
+            outcome=outcome.value,
+            operation=running.id,
+            app=running.app,
+            code=failure.code if failure else "",
+        )

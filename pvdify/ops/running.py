@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from pvdify.errors import Failure, PvdifyError
+from pvdify.model.caller import Asked, Caller
 from pvdify.model.event import EventKind, Outcome
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Running:
     app: str
     actor: str
     journal: Journal
+    asked: Asked = field(default_factory=lambda: Asked(caller=Caller(name="recovery")))
     began: float = field(default_factory=monotonic)
     step_name: str = "accept"
     failed_step: str = ""

@@ -11,9 +11,10 @@ import pytest
 from pvdify.errors import SpecError
 from pvdify.model.answers import Changed
 from pvdify.model.requests import Deploy, Follow, ForRelease, Nothing, Scale
+from pvdify.model.scope import Scope
 from pvdify.operations import apps, generations, journal, logs, ps, releases
 from pvdify.operations.registered import OPERATIONS
-from pvdify.operations.table import In, Kind, Operation, Route, Scope
+from pvdify.operations.table import In, Kind, Operation, Route
 
 EVERY = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
 ROUTED = pytest.mark.parametrize(
@@ -50,9 +51,9 @@ def test_every_run_is_a_function_of_the_declared_types(operation: Operation[Any,
 
     assert callable(function)
     names = list(inspect.signature(function).parameters)
-    assert (3 if operation.kind is Kind.CHANGE else 2) == len(names)
+    assert (3 if operation.kind is Kind.CHANGE or operation.knows_caller else 2) == len(names)
     written = inspect.get_annotations(function)
-    assert operation.request.__name__ == written[names[-1]]
+    assert operation.request.__name__ == written[names[1 if operation.knows_caller else -1]]
     answer = operation.answer.__name__
     assert (f"AsyncIterator[{answer}]" if operation.kind is Kind.STREAM else answer) == written["return"]
 
@@ -77,7 +78,7 @@ def test_every_parameter_of_a_path_is_a_field_that_is_asked_for(operation: Opera
 
 @ROUTED
 def test_a_change_says_by_its_status_whether_the_caller_waits(operation: Operation[Any, Any]) -> None:
-    wanted = {201, 202, 204} if operation.kind is Kind.CHANGE else {200}
+    wanted = {201, 202, 204} if operation.kind is Kind.CHANGE else {200, 201}
 
     assert route_of(operation).status in wanted
 
@@ -111,7 +112,7 @@ def test_a_field_travels_where_its_route_says(
         (
             Scope.READ,
             {
-                *("apps.list", "apps.info", "releases.list", "releases.info", "ps.list"),
+                *("apps.list", "apps.info", "releases.list", "releases.info", "ps.list", "whoami"),
                 *("operations.list", "operations.info", "operations.events"),
             },
         ),
@@ -129,6 +130,7 @@ def test_a_field_travels_where_its_route_says(
                 *("apps.create", "apps.destroy", "plan", "apply", "gc", "doctor"),
                 *("generations.list", "generations.diff", "generations.switch"),
                 *("registry.login", "registry.list", "registry.logout"),
+                *("tokens.list", "tokens.create", "tokens.rotate", "tokens.revoke", "audit.list", "audit.verify"),
             },
         ),
     ],
