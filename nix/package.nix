@@ -8,10 +8,11 @@
   aiohttp,
   anyio,
   asyncclick,
+  h11,
   httpx,
+  jeepney,
   jinja2,
   msgspec,
-  podman,
   rich,
   systemd-python ? systemd, # its name in older nixpkgs
   systemd,
@@ -25,10 +26,11 @@ let
     aiohttp
     anyio
     asyncclick
+    h11
     httpx
+    jeepney
     jinja2
     msgspec
-    podman
     rich
     systemd-python
     tomli-w

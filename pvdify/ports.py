@@ -43,6 +43,14 @@ class UnitStatus:
         return self.active in {"active", "activating", "reloading", "deactivating"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a slice takes, with all that runs in it. None where the kernel does not count, or nothing has run."""
+
+    memory: int | None = None
+    cpu_seconds: float | None = None
+
+
 class Systemd(Protocol):
     """The service manager."""
 
@@ -66,6 +74,12 @@ class Systemd(Protocol):
 
     async def show(self, *units: UnitName) -> tuple[UnitStatus, ...]:
         """The state of each of *units*, in that order; an unknown unit has load `not-found`."""
+
+    async def active(self, pattern: str) -> frozenset[UnitName]:
+        """The units whose name fits the glob *pattern* and that are up: one cheap question, however many they are."""
+
+    async def usage(self, *slices: UnitName) -> tuple[Usage, ...]:
+        """What each of *slices* takes, in that order, counted since it was first up; cheap, however many they are."""
 
     async def matching(self, pattern: str) -> tuple[UnitStatus, ...]:
         """Every unit that systemd has in memory (all that run or failed are) whose name fits the glob *pattern*."""

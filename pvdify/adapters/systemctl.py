@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from pvdify.adapters.cgroups import usage
 from pvdify.adapters.process import Finished, run
 from pvdify.errors import HostError, UnitFailedError
 from pvdify.model.names import UnitName
@@ -22,7 +23,11 @@ from pvdify.ports import UnitStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pvdify.ports import Usage
+
 _LENT: Final = Path("/run/systemd/system")
+_BUS: Final = Path("/run/dbus/system_bus_socket")
+_GROUPS: Final = Path("/sys/fs/cgroup")
 _OURS: Final = re.compile(closed(r"pvdify-[A-Za-z0-9:_.@-]{1,200}\.(?:service|target|socket|slice|timer)"))
 _PROPERTIES: Final = (
     "Id,LoadState,ActiveState,SubState,SourcePath,FragmentPath,Result,ExecMainCode,ExecMainStatus,NRestarts,MainPID,"
@@ -36,8 +41,10 @@ _FIRST_LOOK: Final = 0.4
 class Systemctl:
     """`Systemd` of this machine. *lent* is where systemd finds units without being told to read anything."""
 
-    def __init__(self, lent: Path = _LENT) -> None:
+    def __init__(self, lent: Path = _LENT, *, bus: Path = _BUS, groups: Path = _GROUPS) -> None:
         self._directory = lent
+        self._bus = bus
+        self._groups = groups
         self._version: int | None = None
 
     async def version(self) -> int:
@@ -105,6 +112,18 @@ class Systemctl:
         if len(found) != len(units):
             raise HostError(f"cannot read the state of {len(units)} units: systemctl tells of {len(found)}")
         return found
+
+    async def active(self, pattern: str) -> frozenset[UnitName]:
+        from pvdify.adapters import dbus
+
+        try:
+            return await dbus.active_units(self._bus, pattern)
+        except dbus.NoBusError:
+            done = await _systemctl("list-units", "--plain", "--no-legend", "--full", "--state=active", "--", pattern)
+        return frozenset(UnitName(line.split()[0]) for line in done.checked().stdout.splitlines())
+
+    async def usage(self, *slices: UnitName) -> tuple[Usage, ...]:
+        return await anyio.to_thread.run_sync(usage, self._groups, slices)
 
     async def matching(self, pattern: str) -> tuple[UnitStatus, ...]:
         done = await _systemctl("show", "--all", "--property", _PROPERTIES, "--timestamp=us+utc", "--", pattern)

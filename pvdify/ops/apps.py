@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import anyio
+
+from pvdify.errors import HostError
 from pvdify.model.answers import AppInfo, Apps, AppSummary
-from pvdify.model.names import instance_of
+from pvdify.model.names import instance_pattern
 from pvdify.model.release import AppStatus
 from pvdify.model.slot import words
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
+    from pvdify.model.names import UnitName
     from pvdify.model.requests import ForApp, Nothing
     from pvdify.ops.host import Host
+
+_PATIENCE: Final = 20.0
 
 
 async def list_apps(host: Host, _request: Nothing) -> Apps:
     """Every app, from the manifest in force, one question to systemd and one stat per slot."""
     manifest = host.state.current()
-    active = await active_units(host)
+    active = await _active(host, instance_pattern("*"))
     return Apps(
         apps=tuple(
             AppSummary(
@@ -43,7 +49,7 @@ async def app_info(host: Host, request: ForApp) -> AppInfo:
     return AppInfo(
         name=row.name,
         environment=slot.environment,
-        status=status_of(row, await active_units(host)),
+        status=status_of(row, await _active(host, instance_pattern(row.name))),
         image=row.image or slot.image or "",
         release=row.live,
         warm=row.warm,
@@ -63,13 +69,16 @@ async def app_info(host: Host, request: ForApp) -> AppInfo:
     )
 
 
-async def active_units(host: Host) -> frozenset[str]:
-    """The instance units that are up."""
-    statuses = await host.systemd.matching("pvdify-*-v*.service")
-    return frozenset(one.unit for one in statuses if one.active == "active" and instance_of(one.unit) is not None)
+async def _active(host: Host, pattern: str) -> frozenset[UnitName]:
+    """The units of *pattern* that are up; who asks is waiting, so systemd has some seconds for it, even in a long reload."""
+    try:
+        with anyio.fail_after(_PATIENCE):
+            return await host.systemd.active(pattern)
+    except TimeoutError:
+        raise HostError(f"cannot ask systemd which units are up: no answer in {_PATIENCE:g} s") from None
 
 
-def status_of(row: AppRow, active: frozenset[str]) -> AppStatus:
+def status_of(row: AppRow, active: frozenset[UnitName]) -> AppStatus:
     """How an app is: failed as soon as one live instance is not up."""
     if row.live is None:
         return AppStatus.PENDING

@@ -24,6 +24,7 @@ async def systemd(ports: Ports) -> None:
     await ports.systemd.lend({UNIT: b"[Service]\nExecStart=/bin/sleep 1000\n"})
     await ports.systemd.start(UNIT, timeout=10)
     assert [UNIT] == [status.unit for status in await ports.systemd.matching("pvdify-loops-*")]
+    assert {UNIT} == await ports.systemd.active("pvdify-loops-*")
     await ports.systemd.stop(UNIT)
     await ports.systemd.take_back(UNIT)
 

@@ -93,6 +93,27 @@ async def test_numbers_are_there_or_none(systemd: Systemctl) -> None:
     assert not status.needs_reload
 
 
+async def test_a_slice_takes_what_systemd_says_it_takes(systemd: Systemctl) -> None:
+    name = UnitName("pvdify-machine_s.slice")
+    await systemd.lend({UNIT: f"{LASTING.decode()}Slice={name}\n".encode()})
+    await systemd.start(UNIT, timeout=10)
+
+    (before,), (status,), (usage,) = await systemd.usage(name), await systemd.show(name), await systemd.usage(name)
+
+    assert (status.memory is None, status.cpu_seconds is None) == (usage.memory is None, usage.cpu_seconds is None)
+    assert (before.cpu_seconds or 0) <= (status.cpu_seconds or 0) <= (usage.cpu_seconds or 0)
+
+
+async def test_without_a_bus_the_same_units_are_up(systemd: Systemctl, tmp_path: Path) -> None:
+    await systemd.lend(dict.fromkeys(UNITS, LASTING))
+    await systemd.start(*UNITS[:5], timeout=20)
+    without = Systemctl(bus=tmp_path / "no-bus")
+
+    for pattern in ("pvdify-machine-v*.service", "pvdify-nothing-*", "pvdify*", "dbus.*"):
+        assert await systemd.active(pattern) == await without.active(pattern)
+    assert set(UNITS[:5]) == await without.active("pvdify-machine-v*.service")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -109,11 +130,15 @@ async def test_what_quadlet_would_drop_or_guess_is_refused(tmp_path: Path, line:
 
 
 async def test_the_terminal_gives_back_the_status_and_leaves_no_unit_behind() -> None:
-    unit = "pvdify-machine-run-1.scope"
-    argv = ("systemd-run", "--quiet", "--collect", "--scope", f"--unit={unit}")
+    ended, cancelled = (f"pvdify-machine-run-{number}.scope" for number in (1, 2))
+    scope = ("systemd-run", "--quiet", "--collect", "--scope")
 
-    assert 7 == await Terminal().run((*argv, "sh", "-c", "exit 7"), interactive=False)
+    assert 7 == await Terminal().run((*scope, f"--unit={ended}", "sh", "-c", "exit 7"), interactive=False)
     with anyio.move_on_after(1):
-        await Terminal().run((*argv, "sleep", "1000"), interactive=False)
+        await Terminal().run((*scope, f"--unit={cancelled}", "sleep", "1000"), interactive=False)
 
-    assert "active" != (await run("systemctl", "is-active", unit)).stdout.strip()
+    with anyio.fail_after(5):  # systemd hears of it from the kernel, a moment later
+        while True:
+            if "active" not in (await run("systemctl", "is-active", ended, cancelled)).stdout.split():
+                break
+            await anyio.sleep(0.02)

@@ -9,6 +9,7 @@ import pytest
 
 from pvdify.errors import HostError, UnitFailedError
 from pvdify.model.names import UnitName
+from pvdify.ports import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -128,6 +129,33 @@ async def test_running_units_are_found_by_a_pattern(systemd: SystemdWorld, port:
 
     assert [TWO] == [status.unit for status in found]
     assert () == await port.matching("pvdify-nothing-*")
+
+
+async def test_what_is_up_is_one_question(systemd: SystemdWorld, port: Systemd) -> None:
+    await port.lend({ONE: systemd.lasting(ONE), TWO: systemd.lasting(TWO), TARGET: systemd.target()})
+    assert frozenset() == await port.active("pvdify-contract-v*.service")
+
+    await port.start(ONE, TWO, TARGET, timeout=10)
+    await port.stop(ONE)
+
+    assert {TWO} == await port.active("pvdify-contract-v*.service")
+    assert {TWO, TARGET} == await port.active("pvdify-contract*")
+    assert frozenset() == await port.active("pvdify-nothing-*")
+
+
+async def test_what_failed_or_falls_over_is_not_up(systemd: SystemdWorld, port: Systemd) -> None:
+    await port.lend({ONE: systemd.failing(ONE), TWO: systemd.lasting(TWO)})
+    with pytest.raises(UnitFailedError):
+        await port.start(ONE, TWO, timeout=10)
+
+    assert {TWO} == await port.active("pvdify-contract-*.service")
+
+
+async def test_a_slice_that_never_was_takes_nothing_that_is_counted(port: Systemd) -> None:
+    one, two = UnitName("pvdify-never_was.slice"), UnitName("pvdify-nor_was.slice")
+
+    assert (Usage(), Usage()) == await port.usage(one, two)
+    assert () == await port.usage()
 
 
 async def test_stopping_is_fine_for_what_runs_and_what_does_not(systemd: SystemdWorld, port: Systemd) -> None:

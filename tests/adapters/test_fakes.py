@@ -38,7 +38,7 @@ async def test_a_boot_starts_what_the_tree_wants_and_the_front_answers(host: Fak
 
     answer = await ports.network.get(3000, "/", headers={"X-Pvdify-Probe": "1"}, timeout=1)
     assert (200, {"x-pvdify-instance": "v1-web-1"}) == (answer.status, answer.headers)
-    assert UNIT in host.systemd.active()
+    assert UNIT in host.systemd.running()
     assert ["pvdify-blog-v1-web-1"] == [one.name for one in await ports.podman.containers("pvdify-blog-")]
 
 
@@ -49,7 +49,7 @@ async def test_a_unit_is_unknown_until_it_is_read_or_lent(host: FakeHost) -> Non
     await host.systemd.lend({UNIT: b"[Service]\n"})
 
     await host.systemd.start(UNIT, timeout=1)
-    assert UNIT in host.systemd.active()
+    assert UNIT in host.systemd.running()
 
 
 async def test_what_stops_after_its_file_went_leaves_a_container(host: FakeHost, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import anyio
 
 from pvdify.adapters.systemctl import Systemctl, statuses
 from pvdify.model.names import UnitName
+from pvdify.ports import Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +109,18 @@ async def test_what_others_put_there_is_not_taken_back(tmp_path: Path) -> None:
 
     left = sorted(file.name for file in tmp_path.iterdir())  # noqa: ASYNC240 -- of a moment
     assert ["other.service", "pvdify-link.service", "pvdify-router.service.d", "sshd.service"] == left
+
+
+async def test_what_a_slice_takes_is_read_where_its_name_says(tmp_path: Path) -> None:
+    counted = tmp_path / "pvdify.slice/pvdify-blog.slice"
+    counted.mkdir(parents=True)
+    (counted / "memory.current").write_text("1048576\n")
+    (counted / "cpu.stat").write_text("usage_usec 2500000\nuser_usec 1\n")
+    half = tmp_path / "pvdify.slice/pvdify-half_counted.slice"
+    half.mkdir()
+    (half / "cpu.stat").write_text("usage_usec 5\n")
+    names = tuple(UnitName(f"pvdify-{app}.slice") for app in ("blog", "gone", "half_counted"))
+
+    found = await Systemctl(groups=tmp_path).usage(*names)
+
+    assert (Usage(memory=1_048_576, cpu_seconds=2.5), Usage(), Usage(cpu_seconds=0.000005)) == found

@@ -118,7 +118,7 @@ class FakePodman:
     def _containers(self) -> dict[str, Container]:
         found = dict(self.stray)
         if self.systemd is not None:
-            for unit in self.systemd.active() | self.systemd.orphans:
+            for unit in self.systemd.running() | self.systemd.orphans:
                 if instance_of(unit) is not None:
                     name = unit.removesuffix(".service")
                     found[name] = Container(name=name, state="running", address="10.88.0.2")

@@ -11,7 +11,7 @@ import anyio
 
 from pvdify.errors import HostError, RenderError, UnitFailedError
 from pvdify.model.names import UnitName
-from pvdify.ports import UnitStatus
+from pvdify.ports import UnitStatus, Usage
 from tests.fakes.knobs import fitting
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ class FakeSystemd:
     """Units (or globs) whose start fails, and the result that they fail with."""
     crashing: dict[str, int] = field(default_factory=dict)
     """Units (or globs) that start and exit with this status right after."""
+    is_silent: bool = False
+    """Whether it takes a question and never answers."""
     installed: int = 257
     reloads: int = 0
     actions: list[str] = field(default_factory=list)
 
-    def active(self) -> frozenset[UnitName]:
-        """The units that are up."""
+    def running(self) -> frozenset[UnitName]:
+        """The units that are up, or on their way up or down."""
         return frozenset(unit for unit, status in self.states.items() if status.is_active)
 
     def boot(self) -> None:
@@ -85,6 +87,18 @@ class FakeSystemd:
     async def show(self, *units: UnitName) -> tuple[UnitStatus, ...]:
         await anyio.lowlevel.checkpoint()
         return tuple(self._status(unit) for unit in units)
+
+    async def active(self, pattern: str) -> frozenset[UnitName]:
+        await anyio.lowlevel.checkpoint()
+        if self.is_silent:
+            await anyio.sleep_forever()
+        up = (unit for unit, status in self.states.items() if status.active == "active")
+        return frozenset(unit for unit in up if fnmatchcase(unit, pattern))
+
+    async def usage(self, *slices: UnitName) -> tuple[Usage, ...]:
+        await anyio.lowlevel.checkpoint()
+        statuses = (self._status(unit) for unit in slices)
+        return tuple(Usage(memory=status.memory, cpu_seconds=status.cpu_seconds) for status in statuses)
 
     async def matching(self, pattern: str) -> tuple[UnitStatus, ...]:
         await anyio.lowlevel.checkpoint()
@@ -152,7 +166,7 @@ class FakeSystemd:
                 self.orphans.add(unit)
             self.states[unit] = UnitStatus(unit=unit)
         for other, text in self.known.items():
-            if unit in _directive(text, "PartOf") and other in self.active():
+            if unit in _directive(text, "PartOf") and other in self.running():
                 self._stop(other)
 
     def _status(self, unit: UnitName) -> UnitStatus:

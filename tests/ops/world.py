@@ -140,7 +140,7 @@ class World:
         return (
             row.live if row else None,
             tuple(sorted(one.instance(APP).unit for one in row.live_instances())) if row else (),
-            tuple(sorted(unit for unit in self.fake.systemd.active() if unit.startswith(f"pvdify-{APP}-v"))),
+            tuple(sorted(unit for unit in self.fake.systemd.running() if unit.startswith(f"pvdify-{APP}-v"))),
             self.fake.router.serving(APP) if backend else (),
             tuple(sorted(self.fake.systemd.lent_units)),
         )
@@ -151,7 +151,7 @@ class World:
         row = state.current().apps.get(APP)
         live = sorted(one.instance(APP).unit for one in row.live_instances()) if row else []
         up = sorted(
-            unit for unit in self.fake.systemd.active() if unit.startswith(f"pvdify-{APP}-v") and ".service" in unit
+            unit for unit in self.fake.systemd.running() if unit.startswith(f"pvdify-{APP}-v") and ".service" in unit
         )
         found = [] if live == up else [f"live {live}, up {up}"]
         if row is not None:
