@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 
 UNITS = "a(ssssssouso)"
-UNIT = "pvdify-blog-v1-web-1.service"
+UNIT = UnitName("pvdify-blog-v1-web-1.service")
 PATH = "/org/freedesktop/systemd1/unit/pvdify_2dblog_2dv1_2dweb_2d1_2eservice"
 
 
-def message(kind: MessageType, reply_to: int | None, signature: str, *body: object) -> bytes:
+def message(
+    kind: MessageType, reply_to: int | None, signature: str, *body: object, order: Endianness = Endianness.little
+) -> bytes:
     fields: dict[object, object] = {HeaderFields.signature: signature}
     if reply_to is not None:
         fields[HeaderFields.reply_serial] = reply_to
     else:
         fields |= {HeaderFields.path: "/", HeaderFields.interface: "a.b", HeaderFields.member: "C"}
-    header = Header(Endianness.little, kind, MessageFlag(0), 1, -1, 7, fields)
+    header = Header(order, kind, MessageFlag(0), 1, -1, 7, fields)
     return bytes(Message(header, body).serialise())
 
 
@@ -87,6 +89,12 @@ def test_units_are_read_under_both_loops(backend: str, count: int) -> None:
     assert units == anyio.run(ask, said, backend=backend)
 
 
+async def test_units_are_read_from_a_machine_with_the_other_order_of_bytes() -> None:
+    said = message(MessageType.method_return, 2, UNITS, [row(UNIT), row("a.service")], order=Endianness.big)
+
+    assert frozenset({UNIT, UnitName("a.service")}) == await ask(said)
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -98,8 +106,9 @@ def test_units_are_read_under_both_loops(backend: str, count: int) -> None:
         (GREETED + message(MessageType.method_return, 2, "ay", bytes(9 * 2**20)), "more than 8 MiB"),
         (GREETED, "the bus hung up"),
         (ANSWERED[:-9], "the bus hung up"),
-        (GREETED + b"l\2\0\1" + b"\xff" * 12, "the bus hung up"),
-        (ANSWERED.replace(b"loaded", b"load\xff\xff"), "is not D-Bus"),
+        (GREETED + b"l\2\0\1" + b"\xff" * 12, "more than 8 MiB"),
+        (ANSWERED.replace(b"blog-v1", b"blog\xff\xff\xff"), "is not D-Bus"),
+        (ANSWERED.replace(b"\x0d\0\0\0a description", b"\x0d\0\0\1a description"), "is not D-Bus"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not D-Bus"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
