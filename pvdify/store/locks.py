@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from pvdify.errors import AppBusyError, StateError
@@ -17,6 +17,7 @@ from pvdify.model.names import app_name
 from pvdify.store.files import PRIVATE, told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -116,6 +117,17 @@ class Locks:
                 return is_locked(descriptor)
             finally:
                 os.close(descriptor)
+
+
+@contextmanager
+def alone(directory: Path, *, waits: bool = True) -> Iterator[None]:
+    """Keep others out of *directory* who write there under this lock; one that never *waits* is turned away with a `BlockingIOError`."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def try_flock(descriptor: int, *, is_shared: bool = False) -> bool:

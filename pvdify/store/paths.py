@@ -46,6 +46,31 @@ class Settings:
         return self.state / "registry" / "auth.json"
 
     @property
+    def tokens(self) -> Path:
+        """What is kept of the tokens."""
+        return self.state / "tokens.json"
+
+    @property
+    def tokens_used(self) -> Path:
+        """When each token was last used, to the hour."""
+        return self.state / "tokens.used"
+
+    @property
+    def audit(self) -> Path:
+        """What was asked for, by whom, and how it ended."""
+        return self.state / "audit.jsonl"
+
+    @property
+    def audit_head(self) -> Path:
+        """Which line of the audit was written last."""
+        return self.state / "audit.head"
+
+    @property
+    def keys(self) -> Path:
+        """The idempotency keys of the last day."""
+        return self.state / "idempotency"
+
+    @property
     def reserve(self) -> Path:
         """Room for a rollback on a full disk."""
         return self.state / "reserve"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import msgspec
 
 from pvdify.errors import StateError
 from pvdify.store.files import PRIVATE, make_directory, replace, told
+from pvdify.store.locks import alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,9 +76,5 @@ class Logins:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         make_directory(self._path.parent, 0o700)
-        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with alone(self._path.parent):
             yield
-        finally:
-            os.close(descriptor)

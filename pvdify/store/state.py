@@ -6,24 +6,30 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pvdify.model.manifest import Manifest
+from pvdify.store.audit import Audit
 from pvdify.store.generations import Generations, Staged
 from pvdify.store.journals import Journals
+from pvdify.store.keys import Keys
 from pvdify.store.layout import Layout
 from pvdify.store.locks import Lock, Locks
 from pvdify.store.registry import Logins
 from pvdify.store.releases import Releases
 from pvdify.store.reserve import Reserve
 from pvdify.store.slots import Slots
+from pvdify.store.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from pvdify.model.audit import AuditEntry, AuditLine, AuditVerdict
     from pvdify.model.event import Accepted, Event, OperationRecord
     from pvdify.model.manifest import AppRow, Retained, SlotStamp
     from pvdify.model.release import Release
     from pvdify.model.slot import Slot
+    from pvdify.model.token import Token
     from pvdify.store.journal import Journal
+    from pvdify.store.keys import Claim
     from pvdify.store.paths import Settings
 
 
@@ -50,6 +56,9 @@ class State:
         self._logins = Logins(settings, reserve)
 
     # the directory as a whole
+        self._tokens = Tokens(settings, reserve)
+        self._audit = Audit(settings, reserve)
+        self._keys = Keys(settings, reserve)
 
     def create(self) -> bool:
         """Make what is missing of the directory (but no generation); False if it was there. `StateTooNewError` if a newer pvdify's."""
@@ -298,3 +307,68 @@ class State:
     def forget_login(self, registry: str) -> bool:
         """Forget a login; False if there was none."""
         return self._logins.forget(registry)
+
+    # tokens
+
+    def tokens(self) -> tuple[Token, ...]:
+        """Every token, the expired ones too, in the order in which they were made."""
+        return self._tokens.listed()
+
+    def token(self, id_: str) -> Token | None:
+        """The token of that id, if there is one."""
+        return self._tokens.one(id_)
+
+    def token_of(self, digest: str, now: datetime) -> Token | None:
+        """The token that a text with this digest belongs to and that works now; without `last_used_at`, since it is asked so often."""
+        return self._tokens.find(digest, now)
+
+    def add_token(self, token: Token) -> None:
+        """Keep a new token; raise `SpecError` if it is none."""
+        self._tokens.add(token)
+
+    def replace_token(self, token: Token) -> None:
+        """Put *token* in the place of the one of its id; raise `NotFoundError` if that is gone."""
+        self._tokens.replace(token)
+
+    def remove_token(self, id_: str) -> bool:
+        """Revoke a token: from here on no process finds it, and no power cut brings it back. False if there was none."""
+        return self._tokens.remove(id_)
+
+    def note_token_used(self, id_: str, at: str) -> None:
+        """Note that a token was used, to the hour; this never waits and never fails."""
+        self._tokens.note_used(id_, at)
+
+    # audit
+
+    def audit(self, entry: AuditEntry) -> AuditLine:
+        """Append to the audit; it is safe on the disk when this returns."""
+        return self._audit.append(entry)
+
+    def audit_entries(
+        self, *, limit: int, before: int | None = None, after: int = 0, app: str | None = None
+    ) -> tuple[AuditLine, ...]:
+        """At most *limit* lines between the numbers *after* and *before*, of *app* (`""`: of no single one) or of all, newest first."""
+        return self._audit.read(limit=limit, before=before, after=after, app=app)
+
+    def audit_verdict(self) -> AuditVerdict:
+        """Whether the audit is whole; this reads all of it, and keeps nobody from writing."""
+        return self._audit.verify()
+
+    # idempotency keys
+
+    def claim_key(
+        self, caller: str, key: str, *, fingerprint: str, operation: str, now: datetime, lost: str = ""
+    ) -> Claim:
+        """Let *key* stand for *operation*, durably, or answer what it stands for; `IdempotencyMismatchError` if for another request.
+
+        *lost* is an operation that died before it came to be, as the caller found: one caller takes its key over.
+        """
+        return self._keys.claim(caller, key, fingerprint=fingerprint, operation=operation, now=now, lost=lost)
+
+    def claimed_key(self, caller: str, key: str, *, fingerprint: str, now: datetime) -> str | None:
+        """The operation that *key* stands for since less than a day, if any; raise `IdempotencyMismatchError` if that was another request."""
+        return self._keys.claimed(caller, key, fingerprint=fingerprint, now=now)
+
+    def release_key(self, caller: str, key: str, *, operation: str) -> None:
+        """Forget that *key* stands for *operation*, which was refused before anything happened; another one's claim stays."""
+        self._keys.release(caller, key, operation=operation)

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import msgspec
 
+from pvdify.model.audit import AuditEntry
 from pvdify.model.event import Accepted, EventKind, Outcome
 from pvdify.model.image import Image
 from pvdify.model.manifest import AppRow, InstanceRow
 from pvdify.model.place import Place
 from pvdify.model.release import Release
+from pvdify.model.scope import Scope
 from pvdify.model.slot import Slot
+from pvdify.model.token import Token, digest
 from pvdify.plan.release import formation_of, release_of
 from pvdify.render.tree import app_artefacts, host_artefacts
-from pvdify.store.journal import stamp_of
+from pvdify.store.journal import Journal, stamp_of
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 from tests.store.example import NOBODY, NOW, publishing, row
@@ -23,6 +26,17 @@ PROGRAMS = {"podman": "5.4.2", "systemd": "257"}
 STEPS = (
     *("pull", "record", "prepare", "start", "probe", "switch"),
     *("route", "read-back", "drain", "stop", "settle", "collect"),
+)
+
+TOKEN = Token(
+    id="t7kq2m04c",
+    name="ci of the blog",
+    scopes=(Scope.ADMIN,),
+    apps=("blog", "blog-*"),
+    created_at=stamp_of(NOW),
+    created_by="root",
+    expires_at=stamp_of(NOW + timedelta(days=90)),
+    digest=digest("the text that was shown once"),
 )
 
 
@@ -53,7 +67,7 @@ class Host:
                     removed=set(parent.files) - set(files),
                     apps=apps,
                     retained=(),
-                    actor="root",
+                    actor=TOKEN.name if operation else "root",
                     operation=operation,
                     reason=reason,
                     at=stamp_of(self.now()),
@@ -65,7 +79,32 @@ class Host:
         self.time += timedelta(hours=1)
         at = self.now()
         id_ = f"{at.strftime('%Y%m%d-%H%M%S-%f')[:-3]}{letters}"
-        return Accepted(id=id_, name=name, app="blog", actor="root", at=stamp_of(at))
+        one = Accepted(id=id_, name=name, app="blog", actor=TOKEN.name, at=stamp_of(at))
+        self.audit(one, at=one.at, outcome="accepted")
+        return one
+
+    def audit(self, operation: Accepted, *, at: str, outcome: str) -> None:
+        self.state.audit(
+            AuditEntry(
+                at=at,
+                actor=operation.actor,
+                via="api",
+                token=TOKEN.id,
+                request_id=f"of-{operation.id}",
+                action=operation.name,
+                app=operation.app,
+                operation=operation.id,
+                outcome=outcome,
+            )
+        )
+
+    def end(self, operation: Accepted, journal: Journal, text: str) -> None:
+        journal.write(EventKind.END, text=text, outcome=Outcome.DONE)
+        self.audit(operation, at=stamp_of(self.time), outcome="done")
+
+    def let_in(self) -> None:
+        self.state.add_token(TOKEN)
+        self.state.note_token_used(TOKEN.id, stamp_of(self.time))
 
     def create(self) -> AppRow:
         one = self.operation("apps.create", "7kq2")
@@ -78,11 +117,14 @@ class Host:
         journal.write(EventKind.BEGIN, step="prepare")
         self.publish(app, "blog: create", operation=one.id)
         journal.write(EventKind.DONE, step="prepare", ms=12.0)
-        journal.write(EventKind.END, text="blog is there", outcome=Outcome.DONE)
+        self.end(one, journal, "blog is there")
         return app
 
     def deploy(self, app: AppRow, version: int, letters: str) -> AppRow:
         one = self.operation("releases.create", letters)
+        self.state.claim_key(
+            TOKEN.id, f"build {version}", fingerprint=digest(f"v{version}"), operation=one.id, now=self.time
+        )
         journal = self.state.journal(one, boot_id="0d2c2b5a-8f1e-4d7e-9c43-51a0a1f6f3b7")
         release = self.recorded(version, one)
         old = tuple(instance for instance in app.instances if instance.release == app.live)
@@ -106,7 +148,7 @@ class Host:
             if step == "switch":
                 self.publish(switched, f"blog: switch to v{version}", operation=one.id)
             journal.write(EventKind.DONE, step=step, ms=20.5)
-        journal.write(EventKind.END, text=f"v{version} of blog is live", outcome=Outcome.DONE)
+        self.end(one, journal, f"v{version} of blog is live")
         return switched
 
     def recorded(self, version: int, operation: Accepted) -> Release:
@@ -116,7 +158,9 @@ class Host:
         release = release_of(
             self.state.slot("blog"), image, pinned=f"ghcr.io/example/blog@{digest}", source=source, version=version
         )
-        release = msgspec.structs.replace(release, created_at=operation.at, created_by="root", operation=operation.id)
+        release = msgspec.structs.replace(
+            release, created_at=operation.at, created_by=operation.actor, operation=operation.id
+        )
         self.state.write_release(release)
         self.releases[version] = release
         return release
@@ -125,6 +169,7 @@ class Host:
 def told(directory: Path) -> State:
     """An app is made, deployed, and deployed again: v2 is live, v1 is warm, and the first two generations were collected."""
     host = Host(directory)
+    host.let_in()
     app = host.create()
     app = host.deploy(app, 1, "b3x9")
     host.deploy(app, 2, "m04c")
