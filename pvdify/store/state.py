@@ -54,11 +54,11 @@ class State:
         self._releases = Releases(settings, reserve)
         self._journals = Journals(settings, reserve, now)
         self._logins = Logins(settings, reserve)
-
-    # the directory as a whole
         self._tokens = Tokens(settings, reserve)
         self._audit = Audit(settings, reserve)
         self._keys = Keys(settings, reserve)
+
+    # the directory as a whole
 
     def create(self) -> bool:
         """Make what is missing of the directory (but no generation); False if it was there. `StateTooNewError` if a newer pvdify's."""
