@@ -155,7 +155,7 @@ class Changes:
         if self.door.conductor.knows(id_):
             return await self.door.conductor.ended(id_)
         async for _ in follow(self.door.host, Follow(id=id_)):
-            pass
+            pass  # to its end
         summary = await operation_info(self.door.host, ForOperation(id=id_))
         if summary.result is not None:
             return summary.result
@@ -221,7 +221,9 @@ class _Claim:
 
 
 def _key(headers: Mapping[str, str]) -> str:
-    key = headers.get(KEY, "")
-    if key and not _KEY.search(key):
+    key = headers.get(KEY)
+    if key is None:
+        return ""
+    if not _KEY.search(key):
         raise SpecError(f"cannot read the header {KEY}: it is 1 to 255 printable characters", pointer=f"/{KEY}")
     return key

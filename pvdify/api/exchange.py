@@ -122,7 +122,9 @@ def refused(problem: Problem, error: BaseException | None = None) -> web.Respons
 async def _answered(request: web.Request, handler: Handler, requests: Requests) -> web.StreamResponse:
     id_ = request[REQUEST_ID]
     if (odd := _odd(request)) is not None:
-        return refused(odd)
+        response = refused(odd)
+        response.force_close()  # where the next request begins, nobody can say
+        return response
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -146,6 +148,8 @@ def _odd(request: web.Request) -> Problem | None:
         return _protocol(request, 400, "cannot read a request without its one Host header")
     if len(request.headers.getall("Authorization", [])) > 1:
         return _protocol(request, 400, "cannot read a request with two Authorization headers")
+    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        return _protocol(request, 400, "cannot read a body that is coded otherwise than chunked")
     return None
 
 

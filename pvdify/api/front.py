@@ -89,9 +89,9 @@ class _Front:
             return web.Response(status=answer.status, headers=headers, body=await answer.read())
         response = web.StreamResponse(status=answer.status, headers=headers)
         await prepared(request, response).prepare(request)
-        with suppress(ConnectionError):  # the reader left
-            async with until_closing(self.gate):
+        async with until_closing(self.gate):
+            with suppress(ConnectionError):  # the reader left
                 async for piece in answer.content.iter_any():
                     await response.write(piece)
-            await response.write_eof()
+                await response.write_eof()
         return response

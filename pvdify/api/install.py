@@ -21,6 +21,7 @@ WHEELS: Final = web.AppKey("wheels", Path)
 """Where the wheel of this version lies."""
 CERTIFICATE: Final = web.AppKey("certificate", str)
 """The certificate that the service shows, as PEM; empty where it speaks without TLS."""
+_END: Final = "-----END CERTIFICATE-----"
 _HOST: Final = re.compile(closed(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?"))
 
 
@@ -36,7 +37,7 @@ async def script(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     path = _wheel(request.app)
     certificate = request.app[CERTIFICATE]
-    fingerprint = sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest() if certificate else ""
+    fingerprint = sha256(ssl.PEM_cert_to_DER_cert(_own(certificate))).hexdigest() if certificate else ""
     values = {
         "url": f"{request.scheme}://{host}",
         "wheel": path.name,
@@ -57,6 +58,11 @@ async def wheel(request: web.Request) -> web.StreamResponse:
     if request.match_info["wheel"] != path.name:
         raise web.HTTPNotFound
     return web.Response(body=path.read_bytes(), headers={"Content-Type": "application/zip"})
+
+
+def _own(certificates: str) -> str:
+    """The host's own certificate, which comes first; those of its issuers may follow."""
+    return certificates.partition(_END)[0] + _END
 
 
 def _wheel(app: web.Application) -> Path:

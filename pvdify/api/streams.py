@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,21 +72,36 @@ async def streamed(
         first: object = _NOTHING_YET
         with anyio.move_on_after(_FIRST_LOOK):
             first = await _next(receive)
-        if isinstance(first, Exception):
-            raise first
-        await prepared(request, response).prepare(request)
-        writer = _Writer(request, response, operation, form)
-        with suppress(ConnectionError):  # the reader left, or did not read
+        if not isinstance(first, Exception):
+            await prepared(request, response).prepare(request)
             async with until_closing(gate):
-                await writer.write(first)
-                while first is not _END:
-                    first = _NOTHING_YET
-                    with anyio.move_on_after(HEARTBEAT):
-                        first = await _next(receive)
-                    await writer.write(first)
-            await response.write_eof()
+                await _write(_Writer(request, response, operation, form), first, receive)
         tasks.cancel_scope.cancel()
+    if isinstance(first, Exception):
+        raise first
     return response
+
+
+async def _write(writer: _Writer, first: object, receive: ObjectReceiveStream[object]) -> None:
+    """Send *first* and what follows it; a reader that left, or did not read, ends it without a word."""
+    with suppress(ConnectionError):
+        await writer.write(first)
+        while first is not _END:
+            first = _NOTHING_YET
+            with anyio.move_on_after(HEARTBEAT):
+                first = await _next(receive)
+            await writer.write(first)
+        await writer.response.write_eof()
+
+
+@asynccontextmanager
+async def ended(answers: AsyncIterator[Any]) -> AsyncIterator[None]:
+    """End *answers* with the block, also where it is left in their middle."""
+    try:
+        yield
+    finally:
+        if isinstance(answers, AsyncGenerator):
+            await answers.aclose()
 
 
 @asynccontextmanager
@@ -145,8 +161,9 @@ async def _read(answers: AsyncIterator[Any], send: ObjectSendStream[object]) -> 
     last: object = _END
     async with send:
         try:
-            async for answer in answers:
-                await send.send(answer)
+            async with ended(answers):
+                async for answer in answers:
+                    await send.send(answer)
         except Exception as error:  # noqa: BLE001 - whoever reads the stream is told of it
             last = error
         await send.send(last)

@@ -41,7 +41,7 @@ class Caller:
 
     def covers(self, app: str) -> bool:
         """Whether the caller may see *app* at all."""
-        return not self.apps or is_one_of(app, self.apps)
+        return not self.apps or (bool(app) and is_one_of(app, self.apps))
 
 
 def is_one_of(app: str, patterns: Iterable[str]) -> bool:

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 32
+_PATTERN: Final = re.compile(r"^Expected `str` matching regex '(?P<pattern>.*)'$")
 _DIGITS: Final = 19
 _AT: Final = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
 _TOML_AT: Final = re.compile(r"\(at line (?P<line>\d+), column (?P<column>\d+)\)")
@@ -75,9 +76,27 @@ def from_value(value: object, type_: type[T], *, what: str = "the request") -> T
         if unknown:
             pointer = f"{pointer}/{unknown['name']}"
         problem = _AT.sub("", message)
-        problem = problem[:1].lower() + problem[1:]
+        problem = _in_words(problem, type_) or problem[:1].lower() + problem[1:]
         at = f" at {pointer}" if pointer else ""
         raise SpecError(f"cannot read {what}{at}: {problem}", pointer=pointer) from error
+
+
+def _in_words(problem: str, type_: type[object]) -> str:
+    """What a value should have been, where its pattern has a description: nobody wants to read the pattern."""
+    match = _PATTERN.search(problem)
+    if not match:
+        return ""
+    pattern = match["pattern"].encode().decode("unicode_escape")
+    waiting: list[object] = [msgspec.json.schema(type_)]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if one.get("pattern") == pattern and "description" in one:
+                return f"expected {one['description']}"
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return ""
 
 
 def line_of(text: str, pointer: str) -> int | None:

@@ -23,7 +23,7 @@ Command = str | tuple[str, ...]
 HealthPath = Annotated[
     str,
     Meta(
-        pattern=closed(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,255}"),
+        pattern=closed(r"(?!.*/\.\.(?:/|$))/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,255}"),
         description="a path on the instance itself, for example /health",
     ),
 ]

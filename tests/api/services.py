@@ -9,7 +9,6 @@ import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -27,6 +26,7 @@ from pvdify.store.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pvdify.store.paths import Settings
     from tests.fakes import FakeHost
@@ -40,6 +40,7 @@ class Services:
     settings: Settings
     fake: FakeHost
     certificate: Path
+    door: type[Door] = Door
     port: int = 0
     journal: list[dict[str, Any]] = field(default_factory=list)
 
@@ -65,9 +66,9 @@ class Services:
 
 
 @contextmanager
-def served(directory: Path, settings: Settings, fake: FakeHost) -> Iterator[Services]:
+def served(directory: Path, settings: Settings, fake: FakeHost, *, door: type[Door] = Door) -> Iterator[Services]:
     """Both services of *fake*, until the block ends; they end as they do on a signal."""
-    services = Services(directory, settings, fake, certificate(directory))
+    services = Services(directory, settings, fake, certificate(directory), door)
     ready = threading.Event()
     stop: list[Any] = []
     thread = threading.Thread(target=lambda: asyncio.run(_serve(services, ready, stop)), daemon=True)
@@ -113,7 +114,7 @@ async def _serve(services: Services, ready: threading.Event, stop: list[Any]) ->
     inner, outer = Gate(), Gate()
     async with Conductor(machine) as conductor:
         access = Access(machine, admin=str(services.admin))
-        app = host.application(Door(machine, conductor), access, inner, requests)
+        app = host.application(services.door(machine, conductor), access, inner, requests)
         facing = front.application(outer, requests, host=services.inner)
         facing[CERTIFICATE] = services.certificate.read_text()
         facing[WHEELS] = services.directory
@@ -122,8 +123,9 @@ async def _serve(services: Services, ready: threading.Event, stop: list[Any]) ->
             await runner.setup()
         assert runners[0].server is not None
         assert runners[1].server is not None
-        for path in (services.inner, services.admin):
-            inner.listen(_unix(path), runners[0].server)
+        listening = [tcp, *(_unix(path) for path in (services.inner, services.admin))]
+        for one in listening[1:]:
+            inner.listen(one, runners[0].server)
         outer.listen(tcp, runners[1].server, tls=context)
         inner.open()
         outer.open()
@@ -133,13 +135,14 @@ async def _serve(services: Services, ready: threading.Event, stop: list[Any]) ->
         await inner.finished(patience=5)
         for runner in runners:
             await runner.cleanup()
+        for one in listening:
+            one.close()
         conductor.cancel_all()
 
 
 def _unix(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
     listening.listen(512)
     return listening
-
-

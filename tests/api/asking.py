@@ -1,0 +1,68 @@
+"""Whoever asks the services: requests over a real socket, and what came back."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from pvdify.operations.wire import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from tests.api.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body, which is a JSON object."""
+        found: dict[str, Any] = msgspec.json.decode(self.body)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Somebody with a connection to one of the services."""
+
+    session: aiohttp.ClientSession
+    base: str
+
+    async def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Got:
+        """Ask, with a body of JSON (or of bytes, as they are); `_` in a header's name stands for `-`."""
+        data = body if isinstance(body, bytes) else msgspec.json.encode(body) if body is not None else None
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if data is not None:
+            named.setdefault("Content-Type", "application/json")
+        async with self.session.request(
+            method, URL(f"{self.base}{PREFIX}{path}", encoded=True), data=data, headers=named
+        ) as answer:
+            return Got(answer.status, answer.headers.copy(), await answer.read())
+
+
+@asynccontextmanager
+async def operator(services: Services) -> AsyncIterator[Asking]:
+    """Somebody on the host's own socket."""
+    connector = aiohttp.UnixConnector(str(services.admin), limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield Asking(session, "http://localhost")
+
+
+@asynccontextmanager
+async def holder(services: Services, token: str) -> AsyncIterator[Asking]:
+    """Somebody with a token, out in the network."""
+    connector = aiohttp.TCPConnector(ssl=False, limit=0)
+    async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {token}"}) as session:
+        yield Asking(session, services.url)
