@@ -18,6 +18,21 @@ let
     pkgs.podman
     pkgs.systemd
   ];
+  tls = "/etc/pvdify/tls";
+  certificate = pkgs.writeText "pvdify-certificate.cnf" ''
+    [req]
+    distinguished_name = name
+    x509_extensions = more
+    prompt = no
+    [name]
+    CN = pvdify
+    [more]
+    basicConstraints = critical, CA:FALSE
+    keyUsage = critical, digitalSignature
+    extendedKeyUsage = serverAuth
+    subjectKeyIdentifier = hash
+    subjectAltName = DNS:localhost, DNS:${config.networking.fqdnOrHostName}, IP:127.0.0.1, IP:::1
+  '';
   # The units say `haproxy` and `podman`, and where the programs are; systemd on NixOS finds neither by itself.
   units = pkgs.runCommand "pvdify-units" { } ''
     mkdir -p $out/lib/systemd/system
@@ -76,7 +91,9 @@ in
         '')
       ];
       # an [Install] section does nothing on NixOS
-      sockets.pvdify-podman.wantedBy = [ "sockets.target" ];
+      sockets = lib.genAttrs [ "pvdify-podman" "pvdifyd" "pvdify-host" "pvdify-admin" ] (_: {
+        wantedBy = [ "sockets.target" ];
+      });
       services = {
         pvdify-boot.wantedBy = [ "multi-user.target" ];
         pvdify-recover = {
@@ -84,6 +101,7 @@ in
           path = programs;
         };
         "pvdify-failed@".path = programs;
+        pvdify-host.path = programs;
         pvdify-router = {
           path = programs;
           reloadIfChanged = true; # a restart would drop requests
@@ -91,8 +109,12 @@ in
         pvdify-init = {
           description = "Prepare the state of pvdify";
           wantedBy = [ "multi-user.target" ];
-          before = [ "pvdify-recover.service" ];
-          path = programs;
+          before = [
+            "pvdify-recover.service"
+            "pvdify-host.service"
+            "pvdifyd.service"
+          ];
+          path = programs ++ [ pkgs.openssl ];
           serviceConfig = {
             Type = "oneshot";
             RemainAfterExit = true;
@@ -105,6 +127,14 @@ in
             install -m 0644 ${share}/templates/haproxy/hold.lua ${state}/libexec/$version/
             ln -sfn $version ${state}/libexec/current
             ${lib.getExe cfg.package} init
+            if [ ! -e ${tls}/cert.pem ]; then
+              rm -rf ${tls}.new
+              install -d -m 0755 ${dirOf tls}
+              install -d -m 0700 ${tls}.new
+              openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+                -config ${certificate} -keyout ${tls}.new/key.pem -out ${tls}.new/cert.pem
+              mv -T ${tls}.new ${tls}
+            fi
           '';
         };
       };

@@ -21,6 +21,13 @@ STAYING = {
     "/usr/lib/sysusers.d/pvdify.conf",
     "/usr/lib/tmpfiles.d/pvdify.conf",
 }
+ASK = ("curl", "--silent", "--fail", "--cacert", "/etc/pvdify/tls/cert.pem", "https://localhost:9443/health")
+API_SOCKETS = {"pvdify-host.sock", "admin.sock"}
+CERTIFICATE = {
+    "/etc/pvdify",
+    "/etc/pvdify/tls",
+    *(f"/etc/pvdify/tls/{name}" for name in ("cert.pem", "key.pem", "made-by-install")),
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +100,7 @@ def test_everything_that_is_missing_is_told_at_once(bare: Bed) -> None:
     refused = bare.run("/tmp/few/bash", HOST, "install", check=False, env={"PATH": "/tmp/few"})
 
     assert 69 == refused.returncode
-    for package in ("haproxy", "iproute2", "gcc", "python3-dev", "libsystemd-dev"):
+    for package in ("haproxy", "iproute2", "openssl", "gcc", "python3-dev", "libsystemd-dev"):
         assert re.search(rf"install the packages? .*\b{package}\b", refused.stderr), package
     assert "podman is missing, and 5.3 is needed" in refused.stderr
 
@@ -209,12 +216,15 @@ def test_somebody_elses_quadlets_are_not_replaced(bare: Bed) -> None:
 
 def test_uninstall_leaves_what_apps_need_and_nothing_else(host: Bed) -> None:
     process = property_of(host, ROUTER, "MainPID")
+    host.run(*ASK)
 
     make(host, "uninstall")
 
     enabled = {"/etc/containers/systemd/pvdify", "/etc/systemd/system/multi-user.target.wants/pvdify-boot.service"}
-    assert STAYING | enabled == of_pvdify(host)
+    assert STAYING | CERTIFICATE | enabled == of_pvdify(host)
+    assert [] == [path.name for path in host.path("/run/pvdify").glob("*.sock") if path.name in API_SOCKETS]
     assert process == property_of(host, ROUTER, "MainPID")
+    assert "" == host.run("pgrep", "--full", "pvdify.serve", check=False).stdout
     host.reboot()
     assert () == host.failed_units
     assert "active" == property_of(host, ROUTER, "ActiveState")
@@ -241,6 +251,7 @@ def test_purge_asks_and_leaves_nothing(bare: Bed) -> None:
     before = files(bare)
     make(bare, "install")
     bare.run("curl", "--silent", "--unix-socket", "/run/pvdify/podman.sock", "http://store/v5.0.0/libpod/info")
+    bare.run(*ASK)
 
     refused = bare.run(HOST, "purge", input="yes\n", check=False)
     kept = of_pvdify(bare)
@@ -251,6 +262,17 @@ def test_purge_asks_and_leaves_nothing(bare: Bed) -> None:
     assert before == files(bare)
     assert "" == bare.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "pvdify*").stdout
     assert "" == bare.run("sh", "-c", "getent passwd pvdify; getent group pvdify-admin; true").stdout
+
+
+def test_a_purge_leaves_a_certificate_that_somebody_put_there(bare: Bed) -> None:
+    make(bare, "install")
+    bare.path("/etc/pvdify/tls/cert.pem").write_text("a better one\n")
+
+    said = make(bare, "purge", "YES=1")
+
+    assert "/etc/pvdify/tls stays" in said
+    assert "a better one\n" == bare.path("/etc/pvdify/tls/cert.pem").read_text()
+    bare.run("rm", "-r", "/etc/pvdify")
 
 
 def test_a_state_on_a_file_system_that_is_mounted_late_is_loaded_at_boot(host: Bed) -> None:
