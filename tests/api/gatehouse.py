@@ -27,7 +27,7 @@ WELL = 5.0
 
 @dataclass(slots=True)
 class House:
-    """What stands behind the gate: `/` answers, `/hold` does when it is released, `/stream` until the gate closes, `/flood` without an end."""
+    """What stands behind the gate: `/` answers, `/hold` does when it is released, `/stream` when the gate closes as well, `/flood` without an end."""
 
     gate: Gate
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,6 +93,7 @@ class House:
         await response.prepare(request)
         await response.write(b"begin\n")
         await self.gate.closing.wait()
+        await self.released.wait()
         await response.write(b"end\n")
         return response
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SOON = 0.2
+SOON = 0.1
 PATIENT = Limits()
 HEAD = "GET / HTTP/1.1\nHost: pvdify\n"
 ASK = f"{HEAD}\n"
@@ -145,11 +145,11 @@ def test_a_connection_stays_for_the_next_request_and_is_closed_when_none_comes(w
     async def visit(_: House) -> tuple[int, int, str]:
         client = await way.come()
         first, _answer = await client.ask()
-        await asyncio.sleep(SOON / 2)  # idle on purpose
+        await asyncio.sleep(SOON)  # idle on purpose
         second, _answer = await client.ask()
         return first, second, await client.rest()
 
-    assert (200, 200, "") == way.visit(visit, Limits(keep_alive=SOON))
+    assert (200, 200, "") == way.visit(visit, Limits(keep_alive=4 * SOON))
 
 
 def test_a_body_of_a_byte_at_a_time_is_refused_and_cut_off(way: Way) -> None:
@@ -175,7 +175,7 @@ def test_a_large_body_has_more_time_as_long_as_it_comes(way: Way) -> None:
         client.say(f"POST / HTTP/1.1\nHost: pvdify\nContent-Length: {BODY}\n\n")
         for _part in range(8):
             client.say("x" * (BODY // 8))
-            await asyncio.sleep(SOON / 4)  # 0.4 s in all
+            await asyncio.sleep(SOON / 4)  # twice the fixed time in all
         status, answer = await client.answer()
         return status, answer.partition("\r\n\r\n")[2]
 
@@ -346,7 +346,7 @@ def test_on_the_way_out_who_came_in_may_still_ask(way: Way) -> None:
     async def visit(house: House) -> tuple[bool, int, str]:
         client, silent = await way.come(), await way.come_without_tls()
         await (await way.come()).ask()  # by then the others are in
-        leaving = asyncio.create_task(house.gate.finished(grace=0.5))
+        leaving = asyncio.create_task(house.gate.finished(grace=4 * SOON))
         await house.gate.closing.wait()
         status, answer = await client.ask()
         assert "" == await silent.rest()
@@ -364,13 +364,26 @@ def test_on_the_way_out_idle_connections_are_closed_and_streams_are_told(way: Wa
         await idle.ask()
         stream.say("GET /stream HTTP/1.1\nHost: pvdify\n\n")
         await stream.reader.readuntil(b"begin\n")
-        is_finished = await house.gate.finished(grace=10)
-        return is_finished, await idle.rest(), await stream.rest()
+        leaving = asyncio.create_task(house.gate.finished(grace=10))
+        closed = await idle.rest()
+        house.released.set()
+        return await leaving, closed, await stream.rest()
 
     is_finished, idle, stream = way.visit(visit)
 
     assert (True, "") == (is_finished, idle)
     assert "end\n" in stream
+
+
+def test_on_the_way_out_a_request_that_has_arrived_is_read_before_its_connection_counts_as_idle(way: Way) -> None:
+    async def visit(house: House) -> tuple[bool, int]:
+        client = await way.come()
+        await client.ask()
+        client.say(ASK)
+        is_finished = await house.gate.finished()
+        return is_finished, (await client.answer())[0]
+
+    assert (True, 200) == way.visit(visit)
 
 
 def test_who_is_served_for_too_long_is_left_behind(plain: Way) -> None:

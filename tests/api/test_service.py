@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-SOON = 0.2
+SOON = 0.1
 NEVER = 60.0
 
 PROGRAM = """
@@ -137,15 +137,21 @@ def test_a_request_keeps_a_service_as_long_as_it_takes_and_no_longer(listening: 
 
 def test_an_operation_keeps_a_service(listening: socket.socket) -> None:
     operations = ["deploy"]
+    looks: list[bool] = []
 
-    async def meanwhile(house: House) -> None:
+    def is_busy(house: House) -> bool:
+        looks.append(house.gate.closing.is_set())
+        return bool(operations)
+
+    async def meanwhile(_: House) -> None:
         await asyncio.sleep(2 * SOON)  # far beyond the time for which it may be idle
-        assert not house.gate.closing.is_set()
+        assert not any(looks)
         operations.clear()
 
-    told = asyncio.run(serve(listening, idle=SOON, is_busy=lambda _: bool(operations), meanwhile=meanwhile))
+    told = asyncio.run(serve(listening, idle=SOON, is_busy=is_busy, meanwhile=meanwhile))
 
     assert ["READY=1", "STOPPING=1"] == told
+    assert [True] == [is_closing for is_closing in looks if is_closing]
 
 
 def test_an_operation_that_begins_in_the_last_moment_keeps_a_service_open(listening: socket.socket) -> None:
