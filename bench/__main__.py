@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import api
 from tests.e2e.installed import installed
 from tests.e2e.load import Load
 from tests.e2e.operator import REGISTRY, Operator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 PYTHON = "/usr/lib/pvdify/venv/bin/python"
 CROWD = "/opt/crowd.py"
 RUNNING = 20
+API_APPS = 100
 
 
 def main() -> int:
@@ -47,6 +49,8 @@ def main() -> int:
     with installed() as bed:
         bed.boot()
         bed.path(CROWD).write_text((Path(__file__).parent / "crowd.py").read_text())
+        bed.run(PYTHON, CROWD, "seed", str(API_APPS), f"{REGISTRY}/sample@sha256:{'a' * 64}", timeout=300)
+        api.measure(Operator(bed), _say)
         for count in (1, 100, 1000):
             image = f"{REGISTRY}/sample@sha256:{'a' * 64}"
             bed.run(PYTHON, CROWD, "seed", str(count), image, timeout=300)

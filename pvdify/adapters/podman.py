@@ -38,6 +38,11 @@ _BODY: Final = 64 * 1024 * 1024
 _OK: Final = range(200, 300)
 _NOT_FOUND: Final = 404
 _TRIES: Final = 3
+# `podman` itself makes namespaces, which the sandbox of pvdify-host.service forbids: systemd starts it outside
+_OUTSIDE: Final = (
+    *("systemd-run", "--quiet", "--collect", "--wait", "--pipe"),
+    *("--service-type=exec", "--property=UMask=0077"),
+)
 _MACHINES: Final = {
     "x86_64": "amd64",
     "aarch64": "arm64",
@@ -85,7 +90,7 @@ class Store:
     async def login(self, registry: str, user: str, password: str, *, auth_file: Path) -> None:
         store = ("--root", str(self.root), "--runroot", str(self.runroot), "--transient-store")
         argv = ("podman", *store, "login", "--authfile", str(auth_file), "-u", user, "--password-stdin", "--", registry)
-        done = await run(*argv, stdin=password.encode())
+        done = await run(*_OUTSIDE, *argv, stdin=password.encode())
         if done.returncode:
             raise_for(done.stderr.strip().removeprefix("Error: "), registry, registry)
 

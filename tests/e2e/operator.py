@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e import sample
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
 
     from tests.e2e.bed import Bed
 
@@ -19,15 +21,54 @@ REGISTRY = "127.0.0.1:5000"
 PODMAN = ("podman", "--root=/var/lib/pvdify/storage", "--runroot=/run/pvdify/containers", "--transient-store")
 
 
+ADDRESS = "https://localhost:9443"
+CERTIFICATE = "/etc/pvdify/tls/cert.pem"
+
+
+class Way(StrEnum):
+    """How a command reaches its host."""
+
+    LOCAL = "local"
+    ADMIN = "admin"
+    HTTPS = "https"
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Someone with a root shell in *bed*."""
+    """Someone with a root shell in *bed*; *environment* says whom their commands ask."""
 
     bed: Bed
+    environment: Mapping[str, str] = field(default_factory=dict)
 
-    def pvdify(self, *argv: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def by(self, way: Way) -> Operator:
+        """The same person, whose commands go that way: over HTTPS they are logged in with a token that may everything."""
+        match way:
+            case Way.LOCAL:
+                return replace(self, environment={})
+            case Way.ADMIN:
+                return replace(self, environment={"PVDIFY_API_URL": "unix:///run/pvdify/admin.sock"})
+            case Way.HTTPS:
+                return replace(self, environment={"PVDIFY_HOST": self.login("admin")})
+
+    def login(self, *scopes: str, apps: tuple[str, ...] = ()) -> str:
+        """Log in over HTTPS with a new token that may so much; the name of the host to ask, which is the token's too."""
+        name = "-".join((*scopes, *apps))
+        options = [word for scope in scopes for word in ("--scope", scope)] + [
+            word for app in apps for word in ("--app", app)
+        ]
+        token = self.bed.run("pvdify", "tokens:create", name, *options).stdout.strip()
+        self.bed.run("pvdify", "login", ADDRESS, "--name", name, "--ca", CERTIFICATE, "--token-stdin", input=token)
+        return name
+
+    def pvdify(
+        self, *argv: str, check: bool = True, timeout: float = 120, says: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Type a command."""
-        return self.bed.run("pvdify", *argv, check=check, timeout=timeout)
+        return self.bed.run("pvdify", *argv, check=check, timeout=timeout, env=self.environment, input=says)
+
+    def spawn(self, *argv: str) -> subprocess.Popen[str]:
+        """Begin a command."""
+        return self.bed.spawn("pvdify", *argv, env=self.environment)
 
     def answer(self, *argv: str, timeout: float = 120) -> dict[str, Any]:
         """What a command says with `--json`."""

@@ -8,28 +8,32 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e import sample
-from tests.e2e.bed import PASSWORD, USER, Bed
+from tests.e2e.bed import PASSWORD, USER
 from tests.e2e.installed import installed
-from tests.e2e.operator import PODMAN, REGISTRY, Operator
+from tests.e2e.operator import PODMAN, REGISTRY, Operator, Way
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterator
+
+    from tests.e2e.bed import layers
 
 SPEC, NOT_FOUND, HOST, RENDER, STATE, REFUSED = 65, 66, 69, 70, 74, 75
 NOT_ROOT = 77
 PRIVATE = "127.0.0.1:5001"
 
 
-@pytest.fixture(scope="module")
-def operator(bed: Bed) -> Operator:
-    """`blog`, live at v1, whose healthcheck is given up after 3 s."""
-    operator = Operator(bed)
-    operator.push("v1")
-    operator.push("v2")
-    operator.create("blog")
-    declare(operator, "blog", '[healthcheck]\ntimeout = "3s"\n')
-    operator.pvdify("deploy", "blog", "--image", f"{REGISTRY}/sample:v1")
-    return operator
+@pytest.fixture(scope="module", params=[Way.LOCAL, Way.HTTPS])
+def operator(request: pytest.FixtureRequest, bed_base: layers.Base) -> Iterator[Operator]:
+    """`blog`, live at v1, whose healthcheck is given up after 3 s; commands are typed on the host, or elsewhere."""
+    with installed() as bed:
+        operator = Operator(bed.boot()).by(request.param)
+        operator.push("v1")
+        operator.push("v2")
+        operator.create("blog")
+        declare(operator, "blog", '[healthcheck]\ntimeout = "3s"\n')
+        operator.pvdify("deploy", "blog", "--image", f"{REGISTRY}/sample:v1")
+        yield operator
 
 
 def declare(operator: Operator, app: str, text: str) -> None:
@@ -98,10 +102,10 @@ def test_an_image_of_another_architecture(operator: Operator) -> None:
 
 def test_a_login_opens_a_private_registry_and_a_wrong_one_is_refused(operator: Operator) -> None:
     sample.push(operator.bed, f"{PRIVATE}/sample:v2", release="v2")
-    login = ("pvdify", "registry:login", PRIVATE, "-u", USER, "--password-stdin")
+    login = ("registry:login", PRIVATE, "-u", USER, "--password-stdin")
 
-    wrong = operator.bed.run(*login, input="wrong", check=False)
-    right = operator.bed.run(*login, input=PASSWORD)
+    wrong = operator.pvdify(*login, says="wrong", check=False)
+    right = operator.pvdify(*login, says=PASSWORD)
 
     refused(operator, wrong, HOST, "cannot log in", PRIVATE)
     assert PASSWORD not in right.stdout + right.stderr
@@ -175,7 +179,7 @@ def test_a_slot_with_a_typo_names_file_line_and_key(operator: Operator) -> None:
 def test_two_operations_on_one_app_at_once(operator: Operator) -> None:
     declare(operator, "blog", '[healthcheck]\ntimeout = "3s"\n')
     image = operator.push("slow", env={"APP_START_MS": "1500"})
-    first = operator.bed.spawn("pvdify", "deploy", "blog", "--image", image)
+    first = operator.spawn("deploy", "blog", "--image", image)
     lock = operator.bed.path("/var/lib/pvdify/apps/blog/lock")
     operator.bed.wait_until(lambda: b"releases.create" in lock.read_bytes(), what="the first deploy")
 
@@ -262,7 +266,7 @@ def test_somebody_elses_daemon_reload_in_the_middle_does_no_harm(operator: Opera
 def test_ctrl_c_undoes_the_deploy_and_says_130(operator: Operator) -> None:
     before = world(operator)
     image = operator.push("sleepy", env={"APP_START_MS": "20000"})
-    running = operator.bed.spawn("pvdify", "deploy", "blog", "--image", image)
+    running = operator.spawn("deploy", "blog", "--image", image)
     operator.bed.wait_until(lambda: bool(len(operator.units("blog")) > 1), what="the new instance")
 
     running.send_signal(2)
@@ -273,7 +277,9 @@ def test_ctrl_c_undoes_the_deploy_and_says_130(operator: Operator) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error(operator: Operator) -> None:
-    done = operator.bed.run("bash", "-o", "pipefail", "-c", "pvdify logs blog -n 1000 | head -n 1", check=False)
+    done = operator.bed.run(
+        "bash", "-o", "pipefail", "-c", "pvdify logs blog -n 1000 | head -n 1", check=False, env=operator.environment
+    )
 
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr

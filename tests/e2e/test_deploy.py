@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.operator import Operator
+from tests.e2e.installed import installed
+from tests.e2e.operator import Operator, Way
 
 if TYPE_CHECKING:
-    from tests.e2e.bed import Bed
+    from collections.abc import Iterator
+
+    from tests.e2e.bed import layers
 
 
-@pytest.fixture(scope="module")
-def operator(bed: Bed) -> Operator:
-    operator = Operator(bed)
-    for release in ("v1", "v2", "v3"):
-        operator.push(release)
-    return operator
+@pytest.fixture(scope="module", params=list(Way))
+def operator(request: pytest.FixtureRequest, bed_base: layers.Base) -> Iterator[Operator]:
+    """Someone who types on the host, or elsewhere: the same commands, asked in process, over the host's socket, and over HTTPS."""
+    with installed() as bed:
+        operator = Operator(bed.boot()).by(request.param)
+        for release in ("v1", "v2", "v3"):
+            operator.push(release)
+        yield operator
 
 
 @pytest.fixture(scope="module")

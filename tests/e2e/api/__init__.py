@@ -1,0 +1,1 @@
+"""The API, asked from inside a bed."""
