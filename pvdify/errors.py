@@ -400,6 +400,18 @@ class PastTheSwitchError(RefusedError):
     code = "past-the-switch"
 
 
+class LeftRunningError(RefusedError):
+    """Whoever watched the operation left; it goes on without them."""
+
+    code = "left-running"
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(
+            f"cannot tell how operation {id_} ends: it was left running",
+            hint=f"follow it with `pvdify operations:follow {id_}`, or undo it with `pvdify operations:cancel {id_}`",
+        )
+
+
 class UnreachableError(HostError):
     """The host that should be asked does not answer, or not as pvdify does."""
 

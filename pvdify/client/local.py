@@ -33,6 +33,10 @@ class Local:
     door: Door
     caller: Caller
 
+    @property
+    def is_remote(self) -> bool:
+        return False
+
     async def ask(self, operation: Operation[Q, A], request: Q) -> A:
         return await self.door.ask(operation, request, self.caller)
 

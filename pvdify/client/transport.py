@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 class Client(Protocol):
     """One host, ready to be asked. What it raises is a `PvdifyError`, wherever it happened."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether a change goes on when this process ends."""
+
     async def ask(self, operation: Operation[Q, A], request: Q) -> A:
         """The answer of a value."""
 
