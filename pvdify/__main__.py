@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pvdify.cli.surroundings import Surroundings
+    from pvdify.client.address import RemoteHost
     from pvdify.client.transport import Client
 
 _OBJECTS_AT_START: Final = 50_000
@@ -37,6 +38,7 @@ def _surroundings() -> Surroundings:
 
     from pvdify.cli.surroundings import Surroundings
     from pvdify.cli.terminal import of_process
+    from pvdify.client.vault import Keyring
 
     return Surroundings(
         argv=tuple(sys.argv[1:]),
@@ -45,19 +47,35 @@ def _surroundings() -> Surroundings:
         directory=Path.cwd(),
         is_root=os.geteuid() == 0,
         connect=_connected,
+        may_connect=_may_connect,
+        vault=Keyring(),
         app_names=_app_names,
         leave=os._exit,
     )
 
 
 @asynccontextmanager
-async def _connected(state: Path) -> AsyncIterator[Client]:
+async def _connected(target: Path | RemoteHost) -> AsyncIterator[Client]:
+    from pathlib import Path
+
+    if not isinstance(target, Path):
+        from pvdify.client.remote import remote
+
+        async with remote(target) as there:
+            yield there
+        return
     from pvdify.client.local import local
     from pvdify.store.paths import Settings
     from pvdify.wiring import local_host
 
-    async with local(local_host(Settings(state=state)), actor=_actor()) as client:
-        yield client
+    async with local(local_host(Settings(state=target)), actor=_actor()) as here:
+        yield here
+
+
+def _may_connect(socket: str) -> bool:
+    import os
+
+    return os.access(socket.removeprefix("unix://"), os.W_OK)
 
 
 def _app_names(state: Path) -> tuple[str, ...]:

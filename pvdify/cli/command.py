@@ -1,14 +1,16 @@
-"""How a command is declared: its function, its words and options, and an example; `--json`, `--state` and the rest come by themselves."""
+"""How a command is declared: its function, its words and options, and an example; `--json`, `--host` and the rest come by themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncclick as click
 
 from pvdify.cli.addressing import Typed, Words, addressed
+from pvdify.cli.choice import Said
 from pvdify.cli.commands import spelled_apart
 from pvdify.cli.project import default_app
 from pvdify.cli.session import Session
@@ -16,11 +18,12 @@ from pvdify.cli.surroundings import APP_VARIABLE, Surroundings
 from pvdify.cli.usage import usage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from asyncclick.shell_completion import CompletionItem
 
 TAIL: Final = "pvdify.tail"
+_WHOM: Final = {"url": "api_url", "host": "host", "state": "state", "token": "token"}
 Function = Callable[..., Awaitable[int | None]]
 
 
@@ -30,7 +33,7 @@ class Command(click.Command):
     examples: tuple[str, ...] = ()
     is_addressed: bool = False
     is_command_line: bool = False
-    needs_host: bool = True
+    waits: bool = True
 
     async def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Set aside what follows the first `--`."""
@@ -58,11 +61,12 @@ def command(
     words: Words | None = None,
     changes: bool = False,
     needs_host: bool = True,
+    waits: bool | None = None,
 ) -> Callable[[Function], Command]:
     """Make a function the command *name*.
 
     With *words* it is about one app: the function finds `session.app` and `session.words`. One that *changes* has `--wait`.
-    One that *needs* no *host* neither connects nor waits.
+    One that *needs* no *host* is not connected, and does not wait for anything unless it says that it *waits*.
     """
 
     def declared(function: Function) -> Command:
@@ -76,7 +80,7 @@ def command(
                 *params,
                 *wait,
                 _flag("--json", "Answer with one JSON object."),
-                state_option(),
+                *host_options(),
                 help_option(),
             ],
             help=function.__doc__,
@@ -85,19 +89,26 @@ def command(
         made.examples = tuple(examples)
         made.is_addressed = words is not None
         made.is_command_line = words is not None and words.is_command
-        made.needs_host = needs_host
+        made.waits = needs_host if waits is None else waits
         return made
 
     return declared
 
 
-def state_option() -> click.Option:
-    """`--state DIR`, before and after the command's name."""
-    return click.Option(
-        ["--state", "state"],
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The state directory (or PVDIFY_STATE; default /var/lib/pvdify).",
+def host_options() -> tuple[click.Option, ...]:
+    """Whom to ask; before and after the command's name."""
+    return (
+        click.Option(["--host"], metavar="NAME", help="A host that was logged in to (or PVDIFY_HOST)."),
+        click.Option(["--api-url"], metavar="URL", help="The address of a host (or PVDIFY_API_URL)."),
+        click.Option(
+            ["--token"], metavar="TOKEN", help="A token for it (rather in PVDIFY_TOKEN: others see this one)."
+        ),
+        click.Option(
+            ["--state"],
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="The state directory (or PVDIFY_STATE; default /var/lib/pvdify).",
+        ),
     )
 
 
@@ -121,11 +132,10 @@ def _callback(
     @click.pass_context
     async def callback(ctx: click.Context, /, **values: Any) -> int | None:
         around: Surroundings = ctx.find_object(Surroundings) or _without_surroundings()
-        state = values.pop("state") or (ctx.parent.params.get("state") if ctx.parent else None) or around.state
         session = Session(
             around=around,
             command=name,
-            state=state,
+            said=_said(values, ctx.parent.params if ctx.parent else {}),
             is_json=values.pop("json"),
             waits=values.pop("wait", False),
         )
@@ -151,6 +161,14 @@ def _callback(
             return await function(session, **values)
 
     return callback
+
+
+def _said(own: dict[str, Any], before: Mapping[str, Any]) -> Said:
+    """Whom to ask: what stands behind the command's name wins, as a whole, over what stands before it."""
+    said = Said(**{name: own.pop(option) for name, option in _WHOM.items()})
+    earlier = Said(**{name: before.get(option) for name, option in _WHOM.items()})
+    ways = earlier if said == replace(Said(), token=said.token) else said
+    return replace(ways, token=said.token or earlier.token)
 
 
 def _app_words(words: Words) -> click.Argument:

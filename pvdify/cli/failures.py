@@ -12,6 +12,7 @@ import msgspec
 from pvdify.cli.failure_screen import screen
 from pvdify.cli.tables import json_text
 from pvdify.errors import (
+    AccessError,
     CancelledOperationError,
     Exit,
     Failure,
@@ -42,6 +43,7 @@ STATUSES: Final[dict[type[PvdifyError], int]] = {
     StateError: 74,
     RefusedError: 75,
     NotRootError: 77,
+    AccessError: 77,
     CancelledOperationError: CANCELLED,
 }
 

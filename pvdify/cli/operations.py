@@ -1,4 +1,4 @@
-"""`operations` and `operations:info`."""
+"""`operations` and its kin."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pvdify.cli import tables
 from pvdify.cli.addressing import NO_WORDS
 from pvdify.cli.command import command
 from pvdify.cli.failure_screen import screen
+from pvdify.client.address import ADMIN_SOCKET
+from pvdify.errors import RefusedError
 from pvdify.model.requests import ForOperation, ListOperations
 from pvdify.operations import journal
 
@@ -35,6 +37,37 @@ async def operations_info(session: Session, *, id: str) -> None:  # noqa: A002 -
     """Show one operation, and why it failed if it did."""
     answer = await session.ask(journal.INFO, ForOperation(id=id))
     session.show(answer, lambda: _text(session, answer))
+
+
+@command("operations:follow", click.Argument(["id"]), examples=("pvdify operations:follow 20260131-090000-123k7qz",))
+async def operations_follow(session: Session, *, id: str) -> None:  # noqa: A002 - the word of the argument
+    """Watch an operation from its first step to its end.
+
+    It ends as the command that began the operation would have.
+    """
+    from pvdify.cli.change import followed
+
+    await followed(session, id)
+
+
+@command("operations:cancel", click.Argument(["id"]), examples=("pvdify operations:cancel 20260131-090000-123k7qz",))
+async def operations_cancel(session: Session, *, id: str) -> None:  # noqa: A002 - the word of the argument
+    """Cancel an operation, which then undoes what it did; not once its switch is in force."""
+    if not session.client.is_remote:
+        await _refused(session, id)
+    answer = await session.ask(journal.CANCEL, ForOperation(id=id))
+    session.show(answer, lambda: f"{answer.name} {id} is being undone; watch it with `pvdify operations:follow {id}`")
+
+
+async def _refused(session: Session, id_: str) -> None:
+    """Say who could cancel it: an operation of this process would have its own command."""
+    one = await session.ask(journal.INFO, ForOperation(id=id_))
+    if one.ended_at:
+        raise RefusedError(f"cannot cancel operation {id_}: it is over ({one.status})")
+    raise RefusedError(
+        f"cannot cancel operation {id_} from here: another process carries it out",
+        hint=f"press Ctrl-C there; of the service ask `pvdify operations:cancel {id_} --api-url {ADMIN_SOCKET}`",
+    )
 
 
 def _table(answer: Operations) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import asyncclick as click
 
 import pvdify
-from pvdify.cli.command import Command, help_option, state_option
+from pvdify.cli.command import Command, help_option, host_options
 from pvdify.cli.commands import ENTRIES, THEMES, entry_of, nearest, spelled_apart
 from pvdify.cli.failures import reported
 from pvdify.cli.surroundings import COMPLETE_VARIABLE
@@ -105,7 +105,7 @@ def program() -> Program:
     version = click.Option(["--version"], is_flag=True, help="Show the version.")
     return Program(
         NAME,
-        params=[version, state_option(), help_option()],
+        params=[version, *host_options(), help_option()],
         add_help_option=False,
         no_args_is_help=False,
         invoke_without_command=True,
@@ -128,7 +128,7 @@ def _run(around: Surroundings) -> int:
         part = without_loop(found.make_context(name, rest, parent=whole))
     except click.exceptions.Exit as ending:
         return ending.exit_code
-    if not found.needs_host:
+    if not found.waits:
         return without_loop(_invoked(whole, part)) or 0
     import anyio
 

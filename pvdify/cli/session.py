@@ -5,21 +5,24 @@ from __future__ import annotations
 import shlex
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pvdify.cli.choice import Said, chosen, said_by
 from pvdify.cli.surroundings import DEFAULT_STATE
-from pvdify.errors import NotRootError
+from pvdify.errors import NotRootError, UnauthorizedError
 from pvdify.model.requests import Nothing
 from pvdify.operations import apps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     import msgspec
 
     from pvdify.cli.surroundings import Surroundings
     from pvdify.cli.terminal import Terminal
+    from pvdify.client.address import RemoteHost
+    from pvdify.client.hosts import Hosts
     from pvdify.client.transport import Client
     from pvdify.model.answers import Changed
     from pvdify.operations.table import A, Change, Operation, Q
@@ -27,15 +30,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """A command, its options and its client; *app* and *words* are there where the command is about one app."""
+    """A command, its options and its client; *app* and *words* are there where the command is about one app.
+
+    *said* is what the options say of whom to ask; *target* is who is asked, once that is known.
+    """
 
     around: Surroundings
     command: str
-    state: Path
+    said: Said
     is_json: bool
     waits: bool = False
     app: str = ""
     words: tuple[str, ...] = ()
+    target: Path | RemoteHost | None = None
     _clients: list[Client] = field(default_factory=list)
 
     @property
@@ -48,13 +55,27 @@ class Session:
         """Who is asked."""
         return self._clients[-1]
 
+    @property
+    def state(self) -> Path:
+        """The state directory of a command that works without a host."""
+        return self.said.state or self.around.state
+
+    @property
+    def place(self) -> str:
+        """Who is asked, as a person names it."""
+        return str(self.target) if isinstance(self.target, Path | None) else self.target.url
+
+    def hosts(self) -> Hosts:
+        """The hosts that the user knows."""
+        from pvdify.client.hosts import Hosts
+
+        return Hosts(self.around.hosts, self.around.vault)
+
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Have a client meanwhile; raise `NotRootError` where only root may."""
-        if self.state == DEFAULT_STATE and not self.around.is_root:
-            argv = shlex.join(self.around.argv)
-            raise NotRootError(f"cannot run `pvdify {self.command}`: not root", hint=f"type `sudo pvdify {argv}`")
-        async with self.around.connect(self.state) as client:
+        """Have a client meanwhile; raise `NotRootError` where only root may, `UnauthorizedError` where a token is missing."""
+        self.target = self._target()
+        async with self.around.connect(self.target) as client:
             self._clients.append(client)
             try:
                 yield
@@ -81,3 +102,24 @@ class Session:
         from pvdify.cli.tables import json_text
 
         self.terminal.print(json_text(answer) if self.is_json else text())
+
+    def _target(self) -> Path | RemoteHost:
+        target = chosen(
+            self.said,
+            said_by(self.around.environ),
+            is_root=self.around.is_root,
+            may_connect=self.around.may_connect,
+            hosts=self.hosts,
+        )
+        if target is None or (target == DEFAULT_STATE and not self.around.is_root):
+            argv = shlex.join(self.around.argv)
+            raise NotRootError(
+                f"cannot run `pvdify {self.command}`: not root",
+                hint=f"type `sudo pvdify {argv}`, or `pvdify login` for a host elsewhere",
+            )
+        if not isinstance(target, Path) and not target.token and not target.socket:
+            raise UnauthorizedError(
+                f"cannot ask {target.url} without a token",
+                hint=f"type `pvdify login {target.url}`, or set PVDIFY_TOKEN",
+            )
+        return target

@@ -11,22 +11,28 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from pvdify.cli.terminal import Terminal
+    from pvdify.client.address import RemoteHost
     from pvdify.client.transport import Client
+    from pvdify.client.vault import Vault
 
 DEFAULT_STATE: Final = Path("/var/lib/pvdify")
 STATE_VARIABLE: Final = "PVDIFY_STATE"
 APP_VARIABLE: Final = "PVDIFY_APP"
+URL_VARIABLE: Final = "PVDIFY_API_URL"
+TOKEN_VARIABLE: Final = "PVDIFY_TOKEN"  # noqa: S105 - the name of a variable
+HOST_VARIABLE: Final = "PVDIFY_HOST"
 COMPLETE_VARIABLE: Final = "_PVDIFY_COMPLETE"
+_FILE: Final = Path("pvdify", "hosts.toml")
 
-Connect = Callable[[Path], "AbstractAsyncContextManager[Client]"]
+Connect = Callable[["Path | RemoteHost"], "AbstractAsyncContextManager[Client]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """The process that runs a command, as far as the command may know it.
 
-    *connect* makes a client for a state directory, *app_names* reads the names of its apps without waiting, *leave* ends the process at once,
-    with nothing undone.
+    *connect* makes a client for a state directory of this machine, or for a host elsewhere; *may_connect* says whether the user may open a unix
+    socket. *app_names* reads the names of apps without waiting, *leave* ends the process at once, with nothing undone.
     """
 
     argv: tuple[str, ...]
@@ -35,6 +41,8 @@ class Surroundings:
     directory: Path
     is_root: bool
     connect: Connect
+    may_connect: Callable[[str], bool]
+    vault: Vault
     app_names: Callable[[Path], tuple[str, ...]]
     leave: Callable[[int], None]
 
@@ -42,3 +50,9 @@ class Surroundings:
     def state(self) -> Path:
         """The state directory, unless a command says otherwise."""
         return Path(self.environ.get(STATE_VARIABLE) or DEFAULT_STATE)
+
+    @property
+    def hosts(self) -> Path:
+        """The file of the hosts that the user knows."""
+        config, home = self.environ.get("XDG_CONFIG_HOME"), self.environ.get("HOME")
+        return (Path(config) if config else Path(home or "/") / ".config") / _FILE

@@ -61,6 +61,15 @@ class Terminal:
         _written(self.err, question)
         return self.input.readline().rstrip("\r\n")
 
+    async def asked(self, question: str) -> str:
+        """The same, while other things go on: nothing blocks, and whoever cancels it leaves no thread behind that reads."""
+        from anyio import wait_readable
+
+        _written(self.err, question)
+        if isinstance(self.input, io.TextIOWrapper):
+            await wait_readable(self.input.fileno())
+        return self.input.readline().rstrip("\r\n")
+
     def ask_secretly(self, question: str) -> str:
         """The line that a person types without seeing it; raises as `getpass` does."""
         from getpass import getpass

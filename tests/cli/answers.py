@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pvdify.errors import Exit, Failure, Probe
 from pvdify.model.answers import (
     AppInfo,
     Apps,
     AppSummary,
+    Audit,
     Changed,
     Check,
     CheckStatus,
@@ -30,9 +33,15 @@ from pvdify.model.answers import (
     Releases,
     ReleaseSummary,
     RunResult,
+    TokenInfo,
+    TokenMade,
+    Tokens,
+    WhoAmI,
 )
+from pvdify.model.audit import AuditLine, AuditVerdict
 from pvdify.model.event import Outcome
 from pvdify.model.release import AppStatus, ReleaseStatus
+from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, Healthcheck, Process, Resources
 from tests.cli.fake import ID
 
@@ -47,6 +56,51 @@ FAILURE = Failure(
     exit=Exit(unit="pvdify-blog-v3-web-1.service", status=1),
     log_tail=("starting", "cannot reach the database", "\x1b[31mgiving up\x1b[0m\x07"),
     unchanged="v2 serves blog as before",
+)
+TEXT = "pvd_" + 49 * "x"
+MADE = TokenMade(
+    id="t4f1c9abc",
+    name="ci",
+    scopes=(Scope.READ, Scope.DEPLOY),
+    apps=("blog-*",),
+    created_at=AT,
+    created_by="ada",
+    expires_at="2026-05-01T09:00:00.123Z",
+    last_used_at="",
+    is_expired=False,
+    token=TEXT,
+)
+TOKEN = TokenInfo(
+    id="t0000000a",
+    name="ada's laptop",
+    scopes=(Scope.ADMIN,),
+    apps=(),
+    created_at=AT,
+    created_by="root",
+    expires_at="",
+    last_used_at=AT,
+    is_expired=False,
+)
+WHO = WhoAmI(
+    name="ci",
+    via="api",
+    token=MADE.id,
+    scopes=(Scope.READ, Scope.DEPLOY),
+    apps=("blog-*",),
+    expires_at="2026-05-01T09:00:00.123Z",
+    version="0.0.0",
+)
+OPERATION = OperationSummary(
+    id=ID,
+    name="releases.create",
+    app="blog",
+    actor="ada",
+    status="failed",
+    step="probe",
+    started_at=AT,
+    ended_at=AT,
+    release=3,
+    failure=FAILURE,
 )
 ANSWERS: dict[str, object] = {
     "apps.list": Apps(
@@ -209,18 +263,32 @@ ANSWERS: dict[str, object] = {
             ),
         )
     ),
-    "operations.info": OperationSummary(
-        id=ID,
-        name="releases.create",
-        app="blog",
-        actor="ada",
-        status="failed",
-        step="probe",
-        started_at=AT,
-        ended_at=AT,
-        release=3,
-        failure=FAILURE,
+    "operations.info": OPERATION,
+    "whoami": WHO,
+    "tokens.list": Tokens(tokens=(TOKEN, msgspec.structs.replace(TOKEN, name="old", expires_at=AT, is_expired=True))),
+    "tokens.create": MADE,
+    "tokens.rotate": MADE,
+    "tokens.revoke": TOKEN,
+    "audit.list": Audit(
+        entries=(
+            AuditLine(
+                seq=2,
+                previous="",
+                at=AT,
+                actor="ci",
+                via="api",
+                token=MADE.id,
+                action="releases.create",
+                app="blog",
+                operation=ID,
+                detail={"app": "blog", "image": "ghcr.io/org/blog:v2"},
+                outcome="failed",
+                code="unhealthy",
+            ),
+            AuditLine(seq=1, previous="", at=AT, actor="ada", via="local", action="gc", outcome="done"),
+        )
     ),
+    "audit.verify": AuditVerdict(lines=2, is_intact=True),
 }
 LIVE = Changed(
     operation=ID,

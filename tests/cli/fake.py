@@ -13,7 +13,7 @@ import anyio
 from pvdify.cli.program import main
 from pvdify.cli.surroundings import Surroundings
 from pvdify.cli.terminal import Terminal
-from pvdify.errors import CancelledOperationError
+from pvdify.errors import CancelledOperationError, HostError
 from pvdify.model.answers import Changed
 from pvdify.model.event import Event, EventKind, Outcome
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from typing import Unpack
 
+    from pvdify.client.address import RemoteHost
     from pvdify.model.requests import Request
     from pvdify.operations.table import A, Change, Operation, Q
 
@@ -40,6 +41,7 @@ class FakeClient:
     is_past_the_switch: bool = False
     hangs: bool = False
     waited: bool = False
+    is_remote: bool = False
     _cancelled: anyio.Event = field(default_factory=anyio.Event)
 
     async def ask(self, operation: Operation[Q, A], request: Q) -> A:
@@ -94,6 +96,27 @@ class FakeClient:
         return answer
 
 
+@dataclass
+class FakeVault:
+    """A keyring in memory; one that *is_there* keeps tokens."""
+
+    is_there: bool = False
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def keep(self, name: str, token: str) -> bool:
+        if self.is_there:
+            self.tokens[name] = token
+        return self.is_there
+
+    def token(self, name: str) -> str:
+        if name not in self.tokens:
+            raise HostError(f"cannot read the token for {name} from the keyring: it is not there any more")
+        return self.tokens[name]
+
+    def forget(self, name: str) -> None:
+        self.tokens.pop(name, None)
+
+
 class Given(TypedDict, total=False):
     """What `surroundings` takes."""
 
@@ -104,7 +127,9 @@ class Given(TypedDict, total=False):
     says: str
     apps: tuple[str, ...]
     is_interactive: bool
-    states: list[Path] | None
+    asked_whom: list[Path | RemoteHost] | None
+    sockets: tuple[str, ...]
+    vault: FakeVault | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,33 +146,31 @@ class Ended:
         return f"{self.out}{f'--- stderr{chr(10)}{self.err}' if self.err else ''}--- exit status {self.status}\n"
 
 
-def surroundings(
-    *argv: str,
-    client: FakeClient | None = None,
-    environ: Mapping[str, str] | None = None,
-    directory: Path = Path("/"),
-    is_root: bool = True,
-    says: str = "",
-    apps: tuple[str, ...] = (),
-    is_interactive: bool = False,
-    states: list[Path] | None = None,
-) -> Surroundings:
-    """A process where nobody looks but we; *states* collects the state directories that were connected to."""
+def surroundings(*argv: str, **given: Unpack[Given]) -> Surroundings:
+    """A process where nobody looks but we; *asked_whom* collects what was connected to, *sockets* are those that may be opened."""
 
     @asynccontextmanager
-    async def connect(state: Path) -> AsyncIterator[FakeClient]:
-        if states is not None:
-            states.append(state)
-        yield client or FakeClient()
+    async def connect(target: Path | RemoteHost) -> AsyncIterator[FakeClient]:
+        asked_whom = given.get("asked_whom")
+        if asked_whom is not None:
+            asked_whom.append(target)
+        yield given.get("client") or FakeClient()
 
     return Surroundings(
         argv=argv,
-        terminal=Terminal(out=io.StringIO(), err=io.StringIO(), input=io.StringIO(says), is_interactive=is_interactive),
-        environ=environ or {},
-        directory=directory,
-        is_root=is_root,
+        terminal=Terminal(
+            out=io.StringIO(),
+            err=io.StringIO(),
+            input=io.StringIO(given.get("says", "")),
+            is_interactive=given.get("is_interactive", False),
+        ),
+        environ=given.get("environ") or {},
+        directory=given.get("directory", Path("/")),
+        is_root=given.get("is_root", True),
         connect=connect,
-        app_names=lambda _state: apps,
+        may_connect=given.get("sockets", ()).__contains__,
+        vault=given.get("vault") or FakeVault(),
+        app_names=lambda _state: given.get("apps", ()),
         leave=lambda _status: None,
     )
 

@@ -15,6 +15,7 @@ from pvdify.cli.program import main
 from pvdify.cli.terminal import of_process
 from pvdify.errors import CancelledOperationError, HostError
 from pvdify.model.event import Event, EventKind
+from tests.cli.answers import ANSWERS
 from tests.cli.fake import DONE, FakeClient, surroundings
 
 if TYPE_CHECKING:
@@ -28,12 +29,16 @@ READY = Event(seq=0, at="", kind=EventKind.NOTE, text="ready")
 
 @dataclass
 class Hanging(FakeClient):
-    """A change that ends when *gate* is there; one of the *stubborn* kind takes as long to undo."""
+    """A change that ends when *gate* is there; one of the *stubborn* kind takes as long to undo, a *remote* one goes on elsewhere.
+
+    Beside the gate a file tells that somebody watches it, and heeds signals.
+    """
 
     gate: Path = Path()
     kind: str = ""
 
     async def ended(self, id_: str) -> Changed:
+        self.gate.with_suffix(".watched").touch()
         while not await anyio.Path(self.gate).exists():
             await anyio.sleep(0.005)
             if self._cancelled.is_set() and self.kind != "stubborn":
@@ -58,10 +63,14 @@ class Hanging(FakeClient):
 
 
 if __name__ == "__main__":
-    client = Hanging(gate=Path(sys.argv[1]), kind=sys.argv[2], is_past_the_switch=sys.argv[2] == "forward")
+    kind = sys.argv[2]
+    client = Hanging(
+        gate=Path(sys.argv[1]), kind=kind, is_past_the_switch=kind == "forward", is_remote=kind == "remote"
+    )
+    client.answers = ANSWERS
 
     @asynccontextmanager
-    async def connect(_state: Path) -> AsyncIterator[FakeClient]:
+    async def connect(_target: object) -> AsyncIterator[FakeClient]:
         yield client
 
     around = replace(surroundings(*sys.argv[3:]), terminal=of_process(os.environ), connect=connect, leave=os._exit)

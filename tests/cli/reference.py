@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARK: Final = "<!-- From here on this file is made of the commands themselves: pytest tests/cli/test_docs.py --snapshot-update -->\n"
-EVERYWHERE: Final = {"--json", "--state", "--help", "--wait", "--app"}
+EVERYWHERE: Final = {"json", "host", "api_url", "token", "state", "help", "wait", "app"}
 
 
 def reference() -> str:
@@ -49,7 +49,7 @@ def _command(command: Command, context: click.Context) -> Iterator[str]:
     records = [
         param.get_help_record(inner)
         for param in command.params
-        if isinstance(param, click.Option) and not EVERYWHERE & set(param.opts)
+        if isinstance(param, click.Option) and param.name not in EVERYWHERE
     ]
     if records:
         yield ""

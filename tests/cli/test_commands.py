@@ -5,39 +5,50 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from pvdify.errors import NotFoundError
 from pvdify.model.answers import (
     Apps,
+    Audit,
     Check,
     CheckStatus,
     Doctor,
     Releases,
     RunResult,
+    Tokens,
 )
+from pvdify.model.audit import AuditVerdict
+from pvdify.model.event import Event, EventKind
 from pvdify.model.requests import (
     Apply,
     CreateApp,
+    CreateToken,
     Deploy,
     DestroyApp,
     DiffGenerations,
     ForApp,
     ForOperation,
     ForRelease,
+    ForToken,
     ListOperations,
     Login,
     Logout,
     Nothing,
+    ReadAudit,
     ReadLogs,
     Request,
     Restart,
     Rollback,
+    RotateToken,
     RunOnce,
     Scale,
     SwitchGeneration,
 )
+from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment
-from tests.cli.answers import ANSWERS, LIVE
+from tests.cli.answers import ANSWERS, LIVE, OPERATION, TEXT
 from tests.cli.fake import ID, FakeClient, typed
 from tests.render.golden import committed
 
@@ -61,6 +72,21 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, Request]] = {
     "init": (("init",), "init", Nothing()),
     "operations": (("operations", "blog"), "operations.list", ListOperations(app="blog")),
     "operations-info": (("operations:info", ID), "operations.info", ForOperation(id=ID)),
+    "whoami": (("whoami",), "whoami", Nothing()),
+    "tokens": (("tokens",), "tokens.list", Nothing()),
+    "tokens-create": (
+        ("tokens:create", "ci", "--scope", "read", "--scope", "deploy", "--app", "blog-*"),
+        "tokens.create",
+        CreateToken(name="ci", scopes=(Scope.READ, Scope.DEPLOY), apps=("blog-*",)),
+    ),
+    "tokens-rotate": (
+        ("tokens:rotate", "t4f1c9abc", "--overlap", "30m", "--days", "7"),
+        "tokens.rotate",
+        RotateToken(id="t4f1c9abc", overlap=1800, days=7),
+    ),
+    "tokens-revoke": (("tokens:revoke", "t0000000a"), "tokens.revoke", ForToken(id="t0000000a")),
+    "audit": (("audit", "blog", "-n", "20", "--before", "9"), "audit.list", ReadAudit(app="blog", limit=20, before=9)),
+    "audit-verify": (("audit:verify",), "audit.verify", Nothing()),
 }
 CHANGES: dict[str, tuple[tuple[str, ...], str, Request]] = {
     "create": (
@@ -222,6 +248,90 @@ def test_a_doctor_that_finds_a_failure_ends_with_its_status() -> None:
     assert 69 == typed("doctor", client=FakeClient(answers={"doctor": sick})).status
 
 
+def test_an_operation_is_followed_from_its_first_step_to_its_end() -> None:
+    steps = (
+        Event(seq=0, at="", kind=EventKind.ACCEPTED),
+        Event(seq=1, at="", kind=EventKind.DONE, step="pull", ms=1234),
+    )
+    info = msgspec.structs.replace(OPERATION, status="done", failure=None, result=LIVE)
+    client = FakeClient(answers={"operations.info": info}, steps=steps)
+
+    ended = typed("operations:follow", ID, client=client)
+    for_programs = typed("operations:follow", ID, "--json", client=client)
+
+    assert (0, "") == (ended.status, ended.err)
+    assert ["  pull              1.2 s", "v2 of blog is live after 351 ms at http://127.0.0.1:3000/"] == (
+        ended.out.splitlines()
+    )
+    assert 351.2 == json.loads(for_programs.out)["serving_ms"]
+
+
+def test_who_follows_an_operation_that_failed_reads_why_and_ends_as_it_did() -> None:
+    ended = typed("operations:follow", ID, client=FakeClient(answers=ANSWERS))
+
+    assert 69 == ended.status
+    assert "status 503" in ended.err
+
+
+def test_who_follows_nothing_is_told() -> None:
+    unknown = FakeClient(answers={"operations.info": NotFoundError(f"cannot find operation {ID}")})
+
+    assert 66 == typed("operations:follow", ID, client=unknown).status
+
+
+def test_an_operation_elsewhere_is_cancelled() -> None:
+    client = FakeClient(answers={"operations.cancel": OPERATION}, is_remote=True)
+
+    ended = typed("operations:cancel", ID, client=client)
+
+    assert [("operations.cancel", ForOperation(id=ID))] == client.asked
+    assert (0, f"releases.create {ID} is being undone; watch it with `pvdify operations:follow {ID}`\n") == (
+        ended.status,
+        ended.out,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "words"),
+    [(OPERATION.ended_at, "it is over (failed)"), ("", "--api-url unix:///run/pvdify/admin.sock")],
+)
+def test_an_operation_of_another_process_is_not_cancelled_from_here(ended_at: str, words: str) -> None:
+    one = msgspec.structs.replace(OPERATION, ended_at=ended_at)
+
+    ended = typed("operations:cancel", ID, client=FakeClient(answers={"operations.info": one}))
+
+    assert 75 == ended.status
+    assert words in ended.err
+
+
+@pytest.mark.parametrize(("argv", "days"), [((), 90), (("--days", "7"), 7), (("--never",), None)], ids=str)
+def test_a_token_lives_as_long_as_was_said(argv: tuple[str, ...], days: int | None) -> None:
+    client = FakeClient(answers=ANSWERS)
+
+    typed("tokens:create", "ci", *argv, client=client)
+
+    assert [("tokens.create", CreateToken(name="ci", days=days))] == client.asked
+
+
+def test_a_token_that_expires_and_never_does_is_a_usage_error() -> None:
+    assert 64 == typed("tokens:create", "ci", "--days", "7", "--never").status
+
+
+def test_the_text_of_a_token_is_alone_on_standard_output() -> None:
+    ended = typed("tokens:create", "ci", client=FakeClient(answers=ANSWERS))
+
+    assert f"{TEXT}\n" == ended.out
+    assert TEXT not in ended.err
+
+
+def test_an_audit_that_is_not_whole_ends_with_its_status() -> None:
+    broken = AuditVerdict(lines=6, is_intact=False, broken_at=7, reason="it cannot be read")
+
+    ended = typed("audit:verify", client=FakeClient(answers={"audit.verify": broken}))
+
+    assert (74, "the audit is not whole from entry 7 on: it cannot be read\n") == (ended.status, ended.out)
+
+
 def test_a_login_reads_its_password_from_standard_input() -> None:
     client = FakeClient(answers=ANSWERS)
 
@@ -259,10 +369,19 @@ def test_destroying_without_a_person_wants_a_confirmation() -> None:
 
 
 def test_nothing_to_list_says_what_to_type() -> None:
-    nothing = FakeClient(answers={"apps.list": Apps(apps=()), "releases.list": Releases(releases=())})
+    nothing = FakeClient(
+        answers={
+            "apps.list": Apps(apps=()),
+            "releases.list": Releases(releases=()),
+            "tokens.list": Tokens(tokens=()),
+            "audit.list": Audit(entries=()),
+        }
+    )
 
     assert "pvdify apps:create" in typed("apps", client=nothing).out
     assert "pvdify deploy blog" in typed("releases", "blog", client=nothing).out
+    assert "pvdify tokens:create" in typed("tokens", client=nothing).out
+    assert "nothing was changed yet" in typed("audit", client=nothing).out
 
 
 def test_every_golden_file_of_the_command_line_is_written_by_a_test() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 TYPED = ("README.md", "docs/runbook.md")
-OTHERS = {"make", "systemctl", "journalctl", "systemd-cgtop"}
+OTHERS = {"make", "install", "systemctl", "journalctl", "systemd-cgtop"}
 
 
 def text_of(name: str) -> str:

@@ -31,7 +31,11 @@ from tests.cli.answers import FAILURE
 from tests.cli.fake import DONE, FakeClient, typed
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from syrupy.assertion import SnapshotAssertion
+
+    from pvdify.model.answers import Changed
 
 STEPS = (
     Event(seq=0, at="", kind=EventKind.ACCEPTED),
@@ -198,6 +202,25 @@ def test_steps_are_lines_where_nobody_looks(golden: SnapshotAssertion) -> None:
     ended = typed("deploy", "blog", client=FakeClient(steps=STEPS, end=DONE))
 
     assert ended.text == golden(name="_cli/progress.txt")
+
+
+def test_steps_are_not_asked_for_behind_their_end() -> None:
+    class Waiting(FakeClient):
+        """One that is told last of all that its change is over."""
+
+        async def events(self, id_: str, *, after: int = -1) -> AsyncIterator[Event]:
+            assert -1 == after
+            async for event in super().events(id_, after=after):
+                yield event
+            self._cancelled.set()
+
+        async def ended(self, id_: str) -> Changed:
+            await self._cancelled.wait()
+            return DONE
+
+    ended = typed("deploy", "blog", client=Waiting(steps=STEPS))
+
+    assert (0, "done") == (ended.status, ended.out.splitlines()[-1])
 
 
 def test_steps_that_cannot_be_read_do_not_disturb_the_change() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -14,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from pvdify.ports import Answer
+from tests.cli.fake import ID
 from tests.cli.test_local import Shell
 from tests.fakes.network import FakeNetwork
 
@@ -130,6 +133,123 @@ def test_on_a_terminal_the_step_that_runs_is_shown(tmp_path: Path) -> None:
     os.close(main)
     assert b"undoing" in seen + rest
     assert (seen + rest).count(b"\x1b[?25l") <= (seen + rest).count(b"\x1b[?25h"), "the cursor comes back"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_where_nobody_can_be_asked_a_change_elsewhere_is_left_running(tmp_path: Path, number: signal.Signals) -> None:
+    with hanging(tmp_path, "remote", "deploy", "blog") as running:
+        running.until("ready")
+        running.process.send_signal(number)
+
+        assert 75 == running.status()
+        assert running.process.stderr is not None
+        said = running.process.stderr.read()
+    assert f"cannot tell how operation {ID} ends: it was left running\n" in said
+    assert f"pvdify operations:follow {ID}" in said
+    assert f"pvdify operations:cancel {ID}" in said
+
+
+def test_a_program_that_leaves_a_change_elsewhere_reads_how_to_come_back(tmp_path: Path) -> None:
+    with hanging(tmp_path, "remote", "deploy", "blog", "--json") as running:
+        while not running.gate.with_suffix(".watched").exists():
+            time.sleep(0.01)
+        running.process.send_signal(signal.SIGINT)
+
+        assert 75 == running.status()
+        assert running.process.stdout is not None
+        problem = json.load(running.process.stdout)
+    assert ("left-running", 75) == (problem["code"], problem["exit_status"])
+
+
+class Terminal:
+    """A real terminal, with a command that runs in it."""
+
+    def __init__(self, tmp_path: Path, *argv: str) -> None:
+        self.gate = tmp_path / "gate"
+        self.main, self.other = pty.openpty()
+        self.seen = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cli.hanging", str(self.gate), "remote", *argv],
+            cwd=PROJECT,
+            stdin=self.other,
+            stdout=self.other,
+            stderr=self.other,
+        )
+
+    def until(self, words: str) -> None:
+        """Read until *words* were written."""
+        while words not in self.seen:
+            self.seen += os.read(self.main, 1000).decode()
+
+    def press_ctrl_c(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def type(self, text: str) -> None:
+        os.write(self.main, text.encode())
+
+    def status(self) -> int:
+        return self.process.wait(timeout=20)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.main)
+        os.close(self.other)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(tmp_path, "deploy", "blog")
+    terminal.until("ready")
+    yield terminal
+    terminal.close()
+
+
+QUESTION = "[L]eave it running, or [c]ancel and undo it? "
+
+
+def test_a_person_may_leave_a_change_elsewhere(terminal: Terminal) -> None:
+    terminal.press_ctrl_c()
+    terminal.until(QUESTION)
+    terminal.type("\n")
+
+    terminal.until("it was left running")
+    assert 75 == terminal.status()
+
+
+def test_a_person_may_cancel_a_change_elsewhere(terminal: Terminal) -> None:
+    terminal.press_ctrl_c()
+    terminal.until(QUESTION)
+    terminal.type("c\n")
+
+    terminal.until("undoing… press Ctrl-C again to leave it")
+    assert 130 == terminal.status()
+
+
+def test_who_presses_ctrl_c_at_the_question_leaves_at_once(terminal: Terminal) -> None:
+    terminal.press_ctrl_c()
+    terminal.until(QUESTION)
+    terminal.press_ctrl_c()
+
+    terminal.until("it was left running")
+    assert 75 == terminal.status()
+
+
+def test_a_change_that_ends_at_the_question_ends_the_command(terminal: Terminal) -> None:
+    terminal.press_ctrl_c()
+    terminal.until(QUESTION)
+    terminal.gate.touch()
+
+    terminal.until("done")
+    assert 0 == terminal.status()
+
+
+def test_who_follows_an_operation_leaves_it_with_ctrl_c(tmp_path: Path) -> None:
+    with hanging(tmp_path, "willing", "operations:follow", ID) as running:
+        running.until("ready")
+        running.process.send_signal(signal.SIGINT)
+
+        assert 75 == running.status()
 
 
 def test_a_reader_that_leaves_ends_the_logs_quietly(tmp_path: Path) -> None:

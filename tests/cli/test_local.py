@@ -51,7 +51,7 @@ class Shell:
         return found
 
     @asynccontextmanager
-    async def _connect(self, _state: Path) -> AsyncIterator[Client]:
+    async def _connect(self, _target: object) -> AsyncIterator[Client]:
         place = Place(state=str(self.settings.state), run=str(self.settings.run))
         host = Host(ports=self.fake.ports, state=State(self.settings), place=place)
         async with local(host, actor="ada") as client:

@@ -15,6 +15,8 @@ from tests.cli.fake import FakeClient, typed
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pvdify.client.address import RemoteHost
+
 PINNED = "ghcr.io/org/blog@sha256:" + "a" * 64
 TEXT = f"""
 [apps.blog]
@@ -53,11 +55,11 @@ def files_of(*argv: str) -> dict[str, str]:
 
 def test_it_needs_neither_root_nor_a_host(file: Path) -> None:
     client = FakeClient()
-    states: list[Path] = []
+    asked: list[Path | RemoteHost] = []
 
-    ended = typed("render", "-f", str(file), client=client, is_root=False, states=states)
+    ended = typed("render", "-f", str(file), client=client, is_root=False, asked_whom=asked)
 
-    assert (0, "", [], []) == (ended.status, ended.err, client.asked, states)
+    assert (0, "", [], []) == (ended.status, ended.err, client.asked, asked)
     assert PATHS == [line[4:-4] for line in ended.out.splitlines() if line.startswith("==> ")]
 
 
