@@ -39,7 +39,7 @@ class Limits:
     rate: int = 32 * 1024
     bodies: int = 32 * 1024 * 1024
     stall: float = 30.0
-    linger: float = 2.0
+    linger: float = 1.0
 
 
 class Stage(Enum):
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._stall: asyncio.TimerHandle | None = None
         self._timer = self._loop.call_later(limits.head, self._expire)
-        self._loop.add_reader(socket, self._hear)
+        self._loop.add_reader(socket.fileno(), self._hear)  # not the socket: its repr costs more than all the rest
 
     def begin(self) -> None:
         """Take its request."""
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
     def drop(self) -> None:
         """End it now."""
         if self.stage is Stage.SILENT:
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
         elif self._wire is not None:
             self._wire.abort()
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
         return self._wire is not None and self._wire.get_write_buffer_size() > 0
 
     def _hear(self) -> None:
-        self._loop.remove_reader(self._socket)
+        self._loop.remove_reader(self._socket.fileno())
         self._heard(self)
 
     def _enter(self, stage: Stage, *, within: float | None) -> None:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from contextlib import contextmanager, nullcontext, suppress
 from ipaddress import IPv6Address, ip_address, ip_network
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_USER_TIMEOUT
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from aiohttp import web
 
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from socket import socket
 
 LIMITS: Final = Limits()
-_BATCH: Final = 16
-_BEGINNERS: Final = 4
-"""How many connections begin in one turn of the loop: a TLS handshake keeps all others waiting for half a millisecond."""
+_BATCH: Final = 8
+"""How many are accepted, and how many begin, in one turn of the loop: a TLS handshake keeps all others waiting for half a millisecond."""
 _BREATH: Final = 0.1
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _FIRST: Final = 64 * 1024
@@ -90,8 +89,8 @@ def counted_as(address: str) -> str | None:
 class Gate:
     """Who is in, who waits, and whether anybody may come.
 
-    At the limit the oldest connection whose request is not whole makes room for a new one; where every request is being served, newcomers wait
-    in the socket's backlog. A peer that has its share drops an unfinished connection of its own, or gets no new one.
+    At the limit the oldest connection that is idle, or whose request is not whole, makes room for a new one; where every request is being
+    served, newcomers wait in the socket's backlog. A peer that has its share drops such a connection of its own, or gets no new one.
     """
 
     def __init__(self, limits: Limits = LIMITS, *, peer: Callable[[str], str | None] = counted_as) -> None:
@@ -102,7 +101,8 @@ class Gate:
         self._loop = asyncio.get_running_loop()
         self._doors: list[Door] = []
         self._inside: set[Connection] = set()
-        self._waiting: OrderedDict[Connection, None] = OrderedDict()
+        self._unfinished: OrderedDict[Connection, None] = OrderedDict()
+        self._idle: OrderedDict[Connection, None] = OrderedDict()
         self._peers: dict[str | None, dict[Connection, None]] = {}
         self._serving = 0
         self._served = self._loop.time()
@@ -142,7 +142,7 @@ class Gate:
         self._is_open = False
         self._watch()
         await self._read_on()
-        if self._serving or any(one.stage in _UNASKED for one in self._waiting):
+        if self._serving or self._unasked():
             self.open()
             return False
         self.close()
@@ -155,10 +155,10 @@ class Gate:
         """
         self.close()
         await self._read_on()
-        for connection in tuple(self._waiting):
-            _part_if_idle(connection)
-        await self._until(lambda: not any(one.stage in _UNASKED for one in self._waiting), grace)
-        for connection in [one for one in self._waiting if one.stage in _UNASKED]:
+        for connection in tuple(self._idle):
+            connection.part()
+        await self._until(lambda: not self._unasked(), grace)
+        for connection in self._unasked():
             connection.drop()
         is_finished = await self._until(lambda: not (self._inside or self._serving), patience)
         for connection in tuple(self._inside):
@@ -197,7 +197,7 @@ class Gate:
 
     @property
     def _has_room(self) -> bool:
-        return len(self._inside) < self._limits.connections or bool(self._waiting)
+        return len(self._inside) < self._limits.connections or bool(self._unfinished or self._idle)
 
     def _watch(self) -> None:
         """Take newcomers, or leave them in the backlog."""
@@ -248,20 +248,25 @@ class Gate:
         """Whether one more of *peer* may be in, after what had to be dropped for it."""
         others = self._peers.get(peer, {})
         if peer is not None and len(others) >= self._limits.per_peer:
-            oldest = next((one for one in others if one in self._waiting), None)
+            oldest = next((one for one in others if one.stage is not Stage.SERVED), None)
             if oldest is None:
                 return False
             oldest.drop()
         if len(self._inside) >= self._limits.connections:
-            next(iter(self._waiting)).drop()
+            self._drop_oldest()
         return True
+
+    def _drop_oldest(self) -> None:
+        """Drop the oldest idle or the oldest unfinished connection, of which there are more: a flood of the one kind spares the other."""
+        for connection in max(self._unfinished, self._idle, key=len):
+            connection.drop()
+            return
 
     def _rest(self) -> None:
         """Descriptors or memory are used up: give one back, and take nobody for a moment."""
         self._is_exhausted = True
         self._watch()
-        if self._waiting:
-            next(iter(self._waiting)).drop()
+        self._drop_oldest()
         self._loop.call_later(_BREATH, self._rested)
 
     def _rested(self) -> None:
@@ -275,28 +280,36 @@ class Gate:
 
     def _begin(self) -> None:
         """Begin with the newest: in a flood, they are the likeliest to be still there and to mean it."""
-        for _ in range(min(_BEGINNERS, len(self._eager))):
+        for _ in range(min(_BATCH, len(self._eager))):
             self._eager.popitem()[0].begin()
         if self._eager:
             self._loop.call_soon(self._begin)
 
     def _changed(self, connection: Connection) -> None:
+        self._unfinished.pop(connection, None)
+        self._idle.pop(connection, None)
         match connection.stage:
             case Stage.GONE:
                 self._inside.discard(connection)
-                self._waiting.pop(connection, None)
                 self._eager.pop(connection, None)
                 others = self._peers.get(connection.peer, {})
                 others.pop(connection, None)
                 if not others:
                     self._peers.pop(connection.peer, None)
+            case Stage.IDLE:
+                self._idle[connection] = None
+            case Stage.SILENT | Stage.HEAD | Stage.BODY | Stage.PARTING:
+                self._unfinished[connection] = None
             case Stage.SERVED:
-                self._waiting.pop(connection, None)
+                pass
             case _:
-                self._waiting[connection] = None
-                self._waiting.move_to_end(connection)
+                assert_never(connection.stage)
         self._moved.set()
         self._watch()
+
+    def _unasked(self) -> list[Connection]:
+        """Who did not ask yet, and may still do so."""
+        return [one for one in self._unfinished if one.stage in _UNASKED]
 
     async def _read_on(self) -> None:
         """Let the loop read all that has arrived."""

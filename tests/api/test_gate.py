@@ -253,6 +253,30 @@ def test_at_the_limit_the_oldest_unfinished_connection_makes_room(way: Way) -> N
     assert (["", ""], 200, 400) == way.visit(visit, Limits(connections=3))
 
 
+def test_a_flood_of_unfinished_connections_spares_those_that_are_idle(way: Way) -> None:
+    async def visit(_: House) -> tuple[int, str]:
+        idle = await way.come()
+        await idle.ask()
+        flood = [await way.come_without_tls() for _ in range(6)]
+        return (await idle.ask())[0], await flood[0].rest()
+
+    assert (200, "") == way.visit(visit, Limits(connections=4))
+
+
+def test_a_flood_of_idle_connections_spares_those_that_still_ask(way: Way) -> None:
+    async def visit(_: House) -> tuple[int, str]:
+        slow = await way.come()
+        slow.say("GET / HTTP/1.1\n")
+        flood = []
+        for _number in range(6):
+            flood.append(await way.come())
+            await flood[-1].ask()
+        slow.say("Host: pvdify\n\n")
+        return (await slow.answer())[0], await flood[0].rest()
+
+    assert (200, "") == way.visit(visit, Limits(connections=4))
+
+
 def test_a_body_that_is_still_coming_makes_room_too(plain: Way) -> None:
     async def visit(house: House) -> tuple[str, int]:
         slow = await plain.come()
