@@ -8,13 +8,16 @@ read-only, so that looking for unfinished ones opens no finished one. Both are s
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from pvdify.errors import StateError
+from pvdify.model.bookmark import OPERATION_PATTERN
 from pvdify.model.event import Event, EventKind, record_of
+from pvdify.model.patterns import closed
 from pvdify.store.files import PRIVATE, read_at, told, write_whole
 
 if TYPE_CHECKING:
@@ -30,6 +33,26 @@ if TYPE_CHECKING:
 
 FINISHED: Final = 0o400
 _EVENT: Final = msgspec.json.Decoder(Event)
+_NAME: Final = re.compile(closed(rf"(?P<id>{OPERATION_PATTERN})(?:\.(?P<app>[a-z0-9-]{{1,40}}))?\.jsonl"))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JournalFile:
+    """A journal by its name alone."""
+
+    id: str
+    app: str
+    name: str
+
+
+def file_named(name: str) -> JournalFile | None:
+    """The journal that a file is, if it is one.
+
+    >>> file_named("20261123-203700-123k7qz.blog.jsonl")
+    JournalFile(id='20261123-203700-123k7qz', app='blog', name='20261123-203700-123k7qz.blog.jsonl')
+    """
+    match = _NAME.search(name)
+    return JournalFile(match["id"], match["app"] or "", name) if match else None
 
 
 def stamp_of(now: datetime) -> str:
@@ -49,8 +72,11 @@ class Lines:
         return record_of(self.events)
 
 
-def lines_of(text: bytes) -> Lines:
-    """Read lines up to the first that is torn: a power cut can only have spoiled what was not yet safe, and that is at the end."""
+def lines_of(text: bytes, *, first: int = 0) -> Lines:
+    """Read lines, of which the first has number *first*, up to one that is torn.
+
+    A power cut can only have spoiled what was not yet safe, and that is at the end.
+    """
     events: list[Event] = []
     size = 0
     for line in text.splitlines(keepends=True):
@@ -60,7 +86,7 @@ def lines_of(text: bytes) -> Lines:
             event = _EVENT.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             break
-        if event.seq != len(events):
+        if event.seq != first + len(events):
             break
         events.append(event)
         size += len(line)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import AppBusyError, NotFoundError, StateError
-from pvdify.model.patterns import closed
+from pvdify.model.bookmark import bookmark
 from pvdify.store.files import sync_directory, told
-from pvdify.store.journal import FINISHED, Journal, Lines, opened, read_lines
+from pvdify.store.journal import FINISHED, Journal, JournalFile, Lines, file_named, opened, read_lines
 from pvdify.store.locks import is_locked, try_flock
+from pvdify.store.tail import Tail
+from pvdify.store.tally import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable
@@ -22,22 +22,12 @@ if TYPE_CHECKING:
     from pvdify.model.event import Accepted, Event, OperationRecord
     from pvdify.store.paths import Settings
     from pvdify.store.reserve import Reserve
+    from pvdify.store.tally import Tally
 
-_ID: Final = r"[0-9]{8}-[0-9]{6}-[0-9]{3}[0-9a-z]{4}"
-_NAME: Final = re.compile(closed(rf"(?P<id>{_ID})(?:\.(?P<app>[a-z0-9-]{{1,40}}))?\.jsonl"))
 _TIME: Final = "%Y%m%d-%H%M%S-%f"
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _TELLING: Final = 10
 _LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A journal by its name alone."""
-
-    id: str
-    app: str
-    name: str
 
 
 class Journals:
@@ -47,6 +37,7 @@ class Journals:
         self._path = settings.operations
         self._reserve = reserve
         self._now = now
+        self._tallies = Tallies(settings.operations)
 
     def new_id(self, now: datetime) -> str:
         """The time to the millisecond, and four letters; never before the newest id that is there.
@@ -54,7 +45,7 @@ class Journals:
         For example `20261123-203700-123k7qz`.
         """
         now = now.astimezone(UTC)
-        newest = next((name for name in self._names() if _NAME.search(name)), None)
+        newest = next((name for name in self._names() if file_named(name)), None)
         if newest:
             now = max(now, _behind(newest))
         letters = "".join(secrets.choice(_LETTERS) for _ in range(4))
@@ -64,7 +55,7 @@ class Journals:
         """Make the file, hold it, and write the first line."""
         name = f"{accepted.id}.{accepted.app}.jsonl" if accepted.app else f"{accepted.id}.jsonl"
         path = self._path / name
-        if not _NAME.search(name):
+        if not file_named(name):
             raise StateError(f"cannot begin the journal {path}: {accepted.id} is no operation's id")
         with told(f"begin the journal {path}"):
             descriptor = self._reserve.spend(lambda: opened(path, new=True))
@@ -115,6 +106,14 @@ class Journals:
         file = self._file(id_)
         return read_lines(self._path / file.name).events[max(0, after + 1) :] if file else ()
 
+    def news(self, after: str | None) -> Tail:
+        """A tail of all of them."""
+        return Tail(self._path, bookmark(after) if after else None)
+
+    def tallies(self, count: int) -> tuple[Tally, ...]:
+        """The newest ones, counted."""
+        return self._tallies.newest(count)
+
     def is_running(self, id_: str) -> bool:
         """Whether the journal is held."""
         file = self._file(id_)
@@ -122,7 +121,7 @@ class Journals:
 
     def collect(self, keep: int, apps: Collection[str]) -> int:
         """Remove what is finished and tells nothing any more; the apps that are gone share one quota."""
-        groups: dict[str | None, list[_File]] = {}
+        groups: dict[str | None, list[JournalFile]] = {}
         for file in self._files():
             is_there = file.app in apps or not file.app
             groups.setdefault(file.app if is_there else None, []).append(file)
@@ -132,7 +131,7 @@ class Journals:
                 (self._path / file.name).unlink(missing_ok=True)
         return len(old)
 
-    def _useless(self, files: list[_File], keep: int, *, is_there: bool) -> list[_File]:
+    def _useless(self, files: list[JournalFile], keep: int, *, is_there: bool) -> list[JournalFile]:
         """What can go of one app's journals, newest first: what says alone what became of a release stays ten times as long."""
         if len(files) <= keep:
             return []
@@ -159,14 +158,14 @@ class Journals:
                 return []
         return sorted(names, reverse=True)
 
-    def _files(self, app: str | None = None) -> list[_File]:
+    def _files(self, app: str | None = None) -> list[JournalFile]:
         """The journals, of *app* or of all, newest first."""
         end = None if app is None else (f".{app}.jsonl" if app else ".jsonl")
         wanted = (name for name in self._names() if end is None or name.endswith(end))
-        found = [_File(match["id"], match["app"] or "", name) for name in wanted if (match := _NAME.search(name))]
+        found = [file for name in wanted if (file := file_named(name))]
         return [file for file in found if app is None or file.app == app]
 
-    def _file(self, id_: str) -> _File | None:
+    def _file(self, id_: str) -> JournalFile | None:
         return next((file for file in self._files() if file.id == id_), None)
 
     def _found(self, id_: str) -> Path:
@@ -185,14 +184,14 @@ class Journals:
             raise StateError(f"cannot go on with operation {id_}: {reason}")
         return lines
 
-    def _is_marked(self, file: _File) -> bool:
+    def _is_marked(self, file: JournalFile) -> bool:
         """Whether the file says, without being opened, that it has its end."""
         try:
             return (self._path / file.name).stat().st_mode & 0o777 == FINISHED
         except FileNotFoundError:
             return True
 
-    def _is_locked(self, file: _File) -> bool:
+    def _is_locked(self, file: JournalFile) -> bool:
         with told(f"look at the journal {file.name}"):
             try:
                 descriptor = os.open(self._path / file.name, os.O_RDONLY | os.O_CLOEXEC)

@@ -110,6 +110,10 @@ class Settings:
         """What is declared of *app*."""
         return self.app(app) / "slot.toml"
 
+    def slot_before(self, app: str) -> Path:
+        """What was declared of *app* until an operation declared it otherwise, as long as that may have to be undone."""
+        return self.app(app) / ".slot.toml.before"
+
     def releases(self, app: str) -> Path:
         """The releases of *app*."""
         return self.app(app) / "releases"

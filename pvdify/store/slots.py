@@ -82,6 +82,42 @@ class Slots:
                 return self.stamp(app)
             return self._replace(app, slot, old)
 
+    def redeclare(self, slot: Slot) -> SlotStamp:
+        """Declare *slot*; the file that did so until now stays beside it, the very same."""
+        app = app_name(slot.name)
+        path, before = self._settings.slot(app), self._settings.slot_before(app)
+        with told(f"write {path}"), self._alone(app):
+            old = self.text(app)
+            before.unlink(missing_ok=True)
+            self._reserve.spend(lambda: os.link(path, before))
+            sync_directory(path.parent)
+            try:
+                return self._replace(app, slot, old)
+            except BaseException:
+                before.unlink()
+                raise
+
+    def undeclare(self, app: str, written: str | None) -> bool:
+        """Put the file from before back, unless the one that is there is not the one that was written."""
+        path, before = self._settings.slot(app), self._settings.slot_before(app)
+        if not before.exists():
+            return False
+        with told(f"write {path}"), self._alone(app):
+            if written is not None and self.has(app) and self.stamp(app).sha256 != written:
+                before.unlink()
+                return False
+            before.rename(path)
+            sync_directory(path.parent)
+        return True
+
+    def confirm(self, app: str) -> None:
+        """Remove the file from before."""
+        before = self._settings.slot_before(app)
+        with told(f"write {self._settings.slot(app)}"):
+            if before.exists():
+                before.unlink()
+                sync_directory(before.parent)  # or it would be taken for that of a later operation
+
     def write_counts(self, app: str, counts: Mapping[str, int]) -> SlotStamp:
         """Declare other counts of the processes that are declared."""
         with told(f"write {self._settings.slot(app)}"):

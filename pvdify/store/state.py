@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pvdify.store.journal import Journal
     from pvdify.store.keys import Claim
     from pvdify.store.paths import Settings
+    from pvdify.store.tail import Tail
+    from pvdify.store.tally import Tally
 
 
 def _now() -> datetime:
@@ -101,6 +103,21 @@ class State:
     def write_slot(self, slot: Slot) -> SlotStamp:
         """Declare *slot*, durably; an operator's comments, order and spelled-out defaults stay."""
         return self._slots.write(slot)
+
+    def redeclare(self, slot: Slot) -> SlotStamp:
+        """Declare *slot*, and keep what was declared until now, for `undeclare`; the caller holds the app's lock."""
+        return self._slots.redeclare(slot)
+
+    def undeclare(self, app: str, written: str | None) -> bool:
+        """Take back what `redeclare` did, to the byte; False if there is nothing to take back.
+
+        What somebody has edited since then stays: then the file's SHA-256 is not *written* any more.
+        """
+        return self._slots.undeclare(app, written)
+
+    def confirm(self, app: str) -> None:
+        """Forget what was declared before `redeclare`."""
+        self._slots.confirm(app)
 
     def write_counts(self, app: str, counts: Mapping[str, int]) -> SlotStamp:
         """Set the counts of the processes that the slot declares; all else stays as it is."""
@@ -248,6 +265,14 @@ class State:
     def tail(self, id_: str, after: int) -> tuple[Event, ...]:
         """The events of an operation behind number *after*, as far as they are written."""
         return self._journals.tail(id_, after)
+
+    def news(self, after: str | None) -> Tail:
+        """A tail of all journals: what is written behind the event whose cursor *after* is, or from now on."""
+        return self._journals.news(after)
+
+    def tallies(self, count: int) -> tuple[Tally, ...]:
+        """What the newest *count* operations add up to, newest first; cheap when it is asked again."""
+        return self._journals.tallies(count)
 
     def is_running(self, id_: str) -> bool:
         """Whether a living process holds the journal of that operation: without an end and not running means dead."""

@@ -291,3 +291,20 @@ def test_no_error_is_ever_left_without_words(tmp_path: Path) -> None:
         if len(calls.met) <= number:
             break
     assert {"only root may: put `sudo` in front"} == hints
+
+
+def test_killed_anywhere_in_a_new_declaration_the_one_before_comes_back_or_never_went(tmp_path: Path) -> None:
+    for number in count():
+        state = world(tmp_path, str(number))
+        state.write_slot(Slot(name="blog"))
+        before = state.slot_text("blog")
+        slot = Slot(name="blog", drain="5s")
+        was_killed = killed(lambda state=state, slot=slot: state.redeclare(slot), at=number)  # type: ignore[misc] # a lambda's default
+        declared = reopened(state).slot("blog")
+
+        reopened(state).undeclare("blog", None)
+
+        assert declared.drain in {"30s", "5s"}
+        assert before == state.slot_text("blog")
+        if not was_killed:
+            break

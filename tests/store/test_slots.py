@@ -143,6 +143,58 @@ def test_a_default_that_is_no_longer_wanted_is_written_over(state: State) -> Non
     assert 'environment = "staging" # spelled out' in path.read_text()
 
 
+def test_what_was_declared_before_comes_back_to_the_byte(state: State) -> None:
+    path = written(state)
+    before = path.stat()
+
+    stamp = state.redeclare(msgspec.structs.replace(state.slot("blog"), drain="5s"))
+    is_back = state.undeclare("blog", stamp.sha256)
+
+    after = path.stat()
+    assert is_back
+    assert (MINE, before.st_ino, before.st_mtime_ns) == (path.read_text(), after.st_ino, after.st_mtime_ns)
+    assert ["slot.toml"] == [one.name for one in path.parent.iterdir()]
+    assert not state.undeclare("blog", stamp.sha256)
+
+
+def test_what_is_confirmed_stays(state: State) -> None:
+    path = written(state)
+    stamp = state.redeclare(msgspec.structs.replace(state.slot("blog"), drain="5s"))
+
+    state.confirm("blog")
+
+    assert not state.undeclare("blog", stamp.sha256)
+    assert "5s" == state.slot("blog").drain
+    assert ["slot.toml"] == [one.name for one in path.parent.iterdir()]
+
+
+def test_what_was_edited_since_is_not_taken_back(state: State) -> None:
+    path = written(state)
+    stamp = state.redeclare(msgspec.structs.replace(state.slot("blog"), drain="5s"))
+    path.write_text(MINE + "# mine\n")
+
+    assert not state.undeclare("blog", stamp.sha256)
+
+    assert MINE + "# mine\n" == path.read_text()
+    assert ["slot.toml"] == [one.name for one in path.parent.iterdir()]
+
+
+def test_a_declaration_that_cannot_be_written_leaves_nothing_behind(state: State) -> None:
+    path = written(state, 'name = "blog"\n')
+
+    with pytest.raises(SpecError):
+        state.redeclare(Slot(name="blog", drain="soon"))
+
+    assert 'name = "blog"\n' == path.read_text()
+    assert ["slot.toml"] == [one.name for one in path.parent.iterdir()]
+
+
+def test_nothing_is_taken_back_of_an_app_that_is_gone(state: State) -> None:
+    assert not state.undeclare("blog", None)
+
+    assert [] == [*state.settings.apps.iterdir()]
+
+
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20).filter(lambda text: not UNWRITABLE.search(text))
 SLOTS = st.builds(
     lambda image, env, counts, drain, domains: Slot(
