@@ -283,11 +283,26 @@ class Logs(Protocol):
         """Whether the kernel's or systemd's out-of-memory killer ended a process of *unit* since then."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A piece of what a program writes; at last its exit status."""
+
+    data: bytes = b""
+    is_error: bool = False
+    status: int | None = None
+
+
 class Console(Protocol):
     """One-off commands in an app's image."""
 
     async def run(self, argv: tuple[str, ...], *, interactive: bool) -> int:
         """Run *argv* with this process's terminal or pipes, and return its exit status."""
+
+    def stream(self, argv: tuple[str, ...]) -> AsyncGenerator[Output, None]:
+        """Run *argv* with nothing to read, and answer what it writes as it does, then how it ended (128 + N for signal N).
+
+        Closed early, it kills the program.
+        """
 
 
 class Clock(Protocol):

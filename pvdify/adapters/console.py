@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pvdify.adapters.process import run_in_front
+from typing import TYPE_CHECKING
+
+from pvdify.adapters.process import piped, run_in_front
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from pvdify.ports import Output
 
 
 class Terminal:
@@ -10,3 +17,6 @@ class Terminal:
 
     async def run(self, argv: tuple[str, ...], *, interactive: bool) -> int:  # noqa: ARG002 -- argv says it already
         return await run_in_front(*argv)
+
+    def stream(self, argv: tuple[str, ...]) -> AsyncGenerator[Output, None]:
+        return piped(*argv)

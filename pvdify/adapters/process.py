@@ -13,9 +13,10 @@ import anyio
 from anyio import open_process
 
 from pvdify.errors import CommandError, HostError, ProgramMissingError
+from pvdify.ports import Output
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
@@ -109,6 +110,42 @@ async def run_in_front(*argv: str) -> int:
     return status if status >= 0 else _SIGNAL_BASE - status
 
 
+async def piped(*argv: str) -> AsyncGenerator[Output, None]:
+    """Run a program that reads nothing, and answer what it writes as it does, then its exit status; 128 + N if signal N ended it.
+
+    No task and no scope is open while an answer is out: whoever reads may stop, or be cancelled, at any of them. Closed early, it kills the
+    program, with all that it started.
+    """
+    async with _started(argv, _environment(), has_stdin=False) as process:
+        open_ = {is_error: stream for is_error, stream in enumerate((process.stdout, process.stderr)) if stream}
+        while open_:
+            for is_error, data in await _whatever_comes(open_):
+                if data:
+                    yield Output(data=data, is_error=bool(is_error))
+                else:
+                    del open_[is_error]
+        status = await process.wait()
+    yield Output(status=status if status >= 0 else _SIGNAL_BASE - status)
+
+
+async def _whatever_comes(streams: Mapping[int, ByteReceiveStream]) -> list[tuple[int, bytes]]:
+    """What is first to be read of *streams*, by their key, and of others what came at the same time; nothing more comes of one at its end."""
+    found: list[tuple[int, bytes]] = []
+
+    async def read(key: int, stream: ByteReceiveStream) -> None:
+        try:
+            data = await stream.receive()
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            data = b""
+        found.append((key, data))
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        for key, stream in streams.items():
+            tasks.start_soon(read, key, stream)
+    return found
+
+
 async def _write(stream: ByteSendStream | None, text: bytes) -> None:
     if stream is not None:
         with suppress(anyio.BrokenResourceError):  # it did not want to read
@@ -130,11 +167,15 @@ async def _started(argv: tuple[str, ...], env: Mapping[str, str], *, has_stdin: 
 
 
 async def _opened(argv: tuple[str, ...], env: Mapping[str, str], *, stdin: int | None) -> Process:
-    """Start a program; without *stdin* it is in front, with our own standard streams and in our session."""
+    """Start a program; without *stdin* it is in front, with our own standard streams and in our session.
+
+    Cancelled halfway, asyncio would lose sight of it: the start is waited for, which takes milliseconds.
+    """
     try:
-        if stdin is None:
-            return await open_process(argv, stdin=None, stdout=None, stderr=None, env=env)
-        return await open_process(argv, stdin=stdin, stdout=PIPE, stderr=PIPE, env=env, start_new_session=True)
+        with anyio.fail_after(None, shield=True):
+            if stdin is None:
+                return await open_process(argv, stdin=None, stdout=None, stderr=None, env=env)
+            return await open_process(argv, stdin=stdin, stdout=PIPE, stderr=PIPE, env=env, start_new_session=True)
     except FileNotFoundError as error:
         raise ProgramMissingError(argv[0]) from error
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.adapters import fake_worlds
+from tests.adapters.console_world import RealConsole
 from tests.adapters.network_world import RealNetwork
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ def podman() -> worlds.PodmanWorld:
 def network(request: pytest.FixtureRequest) -> worlds.NetworkWorld:
     """Both, anywhere: this machine has ports too."""
     return RealNetwork() if request.param == "real" else fake_worlds.Network()
+
+
+@pytest.fixture(params=["fake", "real"])
+def console(request: pytest.FixtureRequest) -> worlds.ConsoleWorld:
+    """Both, anywhere: there is a shell here too."""
+    return RealConsole() if request.param == "real" else fake_worlds.Console()
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pvdify.model.image import Image
 from pvdify.model.place import Place
-from pvdify.ports import Answer
+from pvdify.ports import Answer, Output
 from pvdify.render.tree import host_artefacts
-from tests.fakes import FakeLogs, FakeNetwork, FakePodman, FakeQuadlet, FakeRouter, FakeSystemd
+from tests.fakes import FakeConsole, FakeLogs, FakeNetwork, FakePodman, FakeQuadlet, FakeRouter, FakeSystemd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,6 +120,23 @@ class Network:
 
     def is_closed(self) -> int:
         return 29_999
+
+
+@dataclass
+class Console:
+    port: FakeConsole = field(default_factory=FakeConsole)
+
+    def program(self, out: str, err: str, status: int) -> tuple[str, ...]:
+        written = (Output(data=out.encode()), Output(data=err.encode(), is_error=True))
+        self.port.says, self.port.status = tuple(one for one in written if one.data), status
+        return ("program",)
+
+    def endless(self, out: str, mark: str) -> tuple[str, ...]:
+        self.port.says, self.port.hangs = (Output(data=out.encode()),), True
+        return ("endless", mark)
+
+    def is_over(self, argv: tuple[str, ...]) -> bool:
+        return argv in self.port.killed
 
 
 @dataclass

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
 from pvdify.model.names import Instance
-from pvdify.ports import LogQuery, Ports, Pull, Server, Workers
+from pvdify.ports import LogQuery, Output, Ports, Pull, Server, Workers
 from pvdify.wiring import local_host
 from tests.adapters.real_worlds import SETTINGS, RealPodman, RealRouter
 from tests.adapters.test_contract_podman import Told
@@ -64,6 +65,8 @@ async def logs(ports: Ports) -> None:
 
 async def console(ports: Ports) -> None:
     assert 3 == await ports.console.run(("sh", "-c", "exit 3"), interactive=False)
+    async with aclosing(ports.console.stream(("sh", "-c", "echo out; exit 3"))) as output:
+        assert [Output(data=b"out\n"), Output(status=3)] == [one async for one in output]
 
 
 @pytest.mark.parametrize("backend", ["trio", "asyncio"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import pty
 import sys
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from pvdify.adapters.process import run, run_in_front
+from pvdify.adapters.process import piped, run, run_in_front
 from pvdify.errors import CommandError, HostError, ProgramMissingError
 
 if TYPE_CHECKING:
@@ -124,3 +125,40 @@ def test_a_program_in_front_has_our_terminal_and_nothing_else_of_ours(backend: s
 async def test_a_signal_is_a_status_as_in_a_shell() -> None:
     assert 128 + 15 == await run_in_front("sh", "-c", "kill -TERM $$")
     assert 4 == await run_in_front("sh", "-c", "exit 4")
+
+
+@BACKENDS
+def test_what_is_written_in_turns_comes_whole_and_a_slow_reader_loses_nothing(backend: str) -> None:
+    script = "for n in $(seq 200); do echo out $n; echo err $n >&2; done; head -c 1000000 /dev/zero; kill -TERM $$"
+
+    async def read() -> None:
+        found = []
+        async with aclosing(piped("sh", "-c", script)) as output:
+            async for one in output:
+                found.append(one)
+                await anyio.sleep(0.001)
+
+        out = b"".join(one.data for one in found if not one.is_error)
+        assert b"".join(b"out %d\n" % number for number in range(1, 201)) + b"\0" * 1_000_000 == out
+        assert b"".join(b"err %d\n" % number for number in range(1, 201)) == b"".join(
+            one.data for one in found if one.is_error
+        )
+        assert 128 + 15 == found[-1].status
+
+    anyio.run(read, backend=backend)
+
+
+@BACKENDS
+def test_who_stops_reading_at_any_moment_leaves_no_program_behind(backend: str, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+
+    async def stop(after: float) -> None:
+        with anyio.move_on_after(after):
+            async with aclosing(piped("sh", "-c", f"echo $$ >>{pids}; while :; do echo y; done")) as output:
+                async for _ in output:
+                    await anyio.lowlevel.checkpoint()
+
+    for number in range(10):
+        anyio.run(stop, 0.005 * number, backend=backend)
+
+    assert not any(is_alive(int(pid)) for pid in pids.read_text().split())

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from pvdify.model.manifest import AppRow
     from pvdify.model.names import UnitName
-    from pvdify.ports import Logs, Network, Podman, Quadlet, Router, Systemd
+    from pvdify.ports import Console, Logs, Network, Podman, Quadlet, Router, Systemd
 
 
 class SystemdWorld(Protocol):
@@ -103,6 +103,23 @@ class NetworkWorld(Protocol):
 
     def is_closed(self) -> int:
         """A port that nobody listens on."""
+
+
+class ConsoleWorld(Protocol):
+    """Programs that write what they are told."""
+
+    @property
+    def port(self) -> Console:
+        """Who is tried."""
+
+    def program(self, out: str, err: str, status: int) -> tuple[str, ...]:
+        """A program that writes *out* and *err* and ends with *status*."""
+
+    def endless(self, out: str, mark: str) -> tuple[str, ...]:
+        """A program that writes *out*, and goes on with another one that it started; *mark* is its own."""
+
+    def is_over(self, argv: tuple[str, ...]) -> bool:
+        """Whether the endless program does not run any more."""
 
 
 class LogsWorld(Protocol):

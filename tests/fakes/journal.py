@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from pvdify.model.names import UnitName, instance_of
-from pvdify.ports import LogLine, LogQuery
+from pvdify.ports import LogLine, LogQuery, Output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -71,15 +71,34 @@ class FakeLogs:
 
 @dataclass
 class FakeConsole:
-    """A terminal where nothing is typed."""
+    """A terminal where nothing is typed, and where programs write what they were given."""
 
     status: int = 0
     ran: list[tuple[tuple[str, ...], bool]] = field(default_factory=list)
+    says: tuple[Output, ...] = ()
+    hangs: bool = False
+    """Whether programs go on after what they write, until they are killed."""
+    killed: list[tuple[str, ...]] = field(default_factory=list)
 
     async def run(self, argv: tuple[str, ...], *, interactive: bool) -> int:
         await anyio.lowlevel.checkpoint()
         self.ran.append((argv, interactive))
         return self.status
+
+    async def stream(self, argv: tuple[str, ...]) -> AsyncGenerator[Output, None]:
+        self.ran.append((argv, False))
+        is_over = False
+        try:
+            for output in self.says:
+                await anyio.lowlevel.checkpoint()
+                yield output
+            if self.hangs:
+                await anyio.sleep_forever()
+            is_over = True
+            yield Output(status=self.status)
+        finally:
+            if not is_over:
+                self.killed.append(argv)
 
 
 @dataclass
