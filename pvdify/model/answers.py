@@ -8,7 +8,7 @@ import msgspec
 
 from pvdify.errors import Failure
 from pvdify.model.audit import AuditLine
-from pvdify.model.event import Outcome
+from pvdify.model.event import Event, Outcome
 from pvdify.model.release import AppStatus, ReleaseStatus
 from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, Healthcheck, Process, Resources
@@ -96,6 +96,7 @@ class ReleaseInfo(Answer, frozen=True, kw_only=True, omit_defaults=False):
     created_by: str
     operation: str
     failure: Failure | None = None
+    deploy_log: str = ""
 
 
 class ProcessDefinition(Answer, frozen=True, kw_only=True, omit_defaults=False):
@@ -345,3 +346,29 @@ class Audit(Answer, frozen=True, kw_only=True, omit_defaults=False):
     """Entries of the audit, newest first."""
 
     entries: tuple[AuditLine, ...]
+
+
+class RunStream(StrEnum):
+    """Where a command wrote."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+class RunOutput(Answer, frozen=True, kw_only=True):
+    """A piece of what a one-off command writes, wherever it ends; at last its exit status, and nothing else."""
+
+    stream: RunStream | None = None
+    text: str = ""
+    status: int | None = None
+
+
+class HostEvent(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """An event of any operation of the host; *cursor* resumes after it."""
+
+    cursor: str
+    operation: str
+    name: str
+    app: str
+    actor: str
+    event: Event

@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
+from pvdify.model.bookmark import EventCursor
+from pvdify.model.image import image_ref
 from pvdify.model.names import AppName, ProcessName
+from pvdify.model.patch import HealthcheckPatch, Maybe, ProcessPatch, ResourcesPatch
 from pvdify.model.patterns import closed
+from pvdify.model.quantity import Duration
 from pvdify.model.scope import Scope
-from pvdify.model.slot import Environment, FrontPort, ImageText, Slot
+from pvdify.model.slot import (
+    Capability,
+    Command,
+    ContainerPort,
+    Environment,
+    EnvKey,
+    EnvValue,
+    FrontPort,
+    ImageText,
+    Slot,
+)
 from pvdify.model.token import AppPattern, TokenId, TokenName
 
 Count = Annotated[int, Meta(ge=0, le=100)]
@@ -45,6 +59,11 @@ class CreateApp(Request, frozen=True, kw_only=True):
     bind_port: FrontPort | None = None
     image: ImageText | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what names no image, before anything begins."""
+        if self.image is not None:
+            image_ref(self.image)
+
 
 class DestroyApp(Request, frozen=True, kw_only=True):
     """Stop an app and forget it; its volumes are kept unless *volumes* says otherwise."""
@@ -58,6 +77,11 @@ class Deploy(Request, frozen=True, kw_only=True):
 
     app: AppName
     image: ImageText | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what names no image, before anything begins."""
+        if self.image is not None:
+            image_ref(self.image)
 
 
 class Rollback(Request, frozen=True, kw_only=True):
@@ -90,11 +114,15 @@ class Restart(Request, frozen=True, kw_only=True):
 
 
 class RunOnce(Request, frozen=True, kw_only=True):
-    """A one-off command in the live release's image and environment."""
+    """A one-off command in the live release's image and environment.
+
+    One that is asked for from afar is ended after *timeout* seconds, and cannot be *interactive*.
+    """
 
     app: AppName
     command: Annotated[tuple[str, ...], Meta(min_length=1, max_length=1000)]
     interactive: bool = False
+    timeout: Annotated[int, Meta(ge=1, le=86_400)] = 3600
 
 
 class ReadLogs(Request, frozen=True, kw_only=True):
@@ -195,3 +223,33 @@ class ReadAudit(Request, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=1000)] = 50
     before: Annotated[int, Meta(ge=0)] | None = None
     app: AppName | None = None
+
+
+class ChangeApp(Request, frozen=True, kw_only=True):
+    """Declare an app otherwise, and bring what runs to it.
+
+    What is left out stays as it is, null puts the default back. Objects are merged (RFC 7396): of `processes`, `env` and their like
+    only what is named changes, and null removes it.
+    """
+
+    app: AppName
+    environment: Maybe[Environment] = UNSET
+    image: Maybe[ImageText] = UNSET
+    processes: Maybe[dict[ProcessName, ProcessPatch | None]] = UNSET
+    port: Maybe[ContainerPort] = UNSET
+    resources: Maybe[ResourcesPatch] = UNSET
+    healthcheck: Maybe[HealthcheckPatch] = UNSET
+    env: Maybe[dict[EnvKey, EnvValue | None]] = UNSET
+    release_command: Maybe[Command] = UNSET
+    release_timeout: Maybe[Duration] = UNSET
+    drain: Maybe[Duration] = UNSET
+    stop: Maybe[Duration] = UNSET
+    settle: Maybe[Duration] = UNSET
+    watch: Maybe[Duration] = UNSET
+    capabilities: Maybe[tuple[Capability, ...]] = UNSET
+
+
+class FollowEvents(Request, frozen=True, kw_only=True):
+    """What happens on the host: from the event behind *after* on, whose cursor it is, or from now on."""
+
+    after: EventCursor | None = None

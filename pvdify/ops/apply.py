@@ -13,12 +13,13 @@ from pvdify.model.caller import Asked
 from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply, Deploy, Scale
 from pvdify.ops.create import create_from
-from pvdify.ops.deploy import deploy, give_traffic, recorded
+from pvdify.ops.deploy import deploy, deployed, give_traffic, recorded
 from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
 from pvdify.ops.perform import perform
 from pvdify.ops.publish import publish
 from pvdify.ops.scale import scale
-from pvdify.plan.apply import Action, Todo, todo
+from pvdify.ops.swap import Note, nothing_else
+from pvdify.plan.apply import Action, Todo, applied, todo
 from pvdify.plan.release import release_of
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
                 async with running.step(f"{one.action.value} {slot.name}"):
                     await _do(host, running, slot, one)
                 done.append(f"{one.action.value} {slot.name}")
-            await _note_declared(host, running, slot)
+            await note_declared(host, running, slot)
         except PvdifyError as error:
             failures.append((slot.name, error))
             if is_new and slot.name not in host.state.current().apps:
@@ -97,7 +98,7 @@ def _slots(host: Host, request: Apply) -> tuple[Slot, ...]:
 async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool) -> tuple[Todo, ...]:
     row = host.state.current().apps.get(slot.name)
     live = host.state.release(slot.name, row.live) if row and row.live is not None else None
-    declared = await _declared(host, slot, live) if live else None
+    declared = await declared_release(host, slot, live) if live else None
     lost = tuple(f"the image of v{version}" for version in await images_lost(host, row)) if row else ()
     lost += cut_off(host, slot.name) + await amiss(host, row) if row else ()
     mine = lost + tuple(
@@ -108,7 +109,8 @@ async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool
     return todo(slot, row, live=live, declared=declared, drift=mine, deploys=deploys)
 
 
-async def _declared(host: Host, slot: Slot, live: Release) -> Release | None:
+async def declared_release(host: Host, slot: Slot, live: Release) -> Release | None:
+    """The release that *slot* makes of the image of *live*; None where the store does not have that any more."""
     image = await host.podman.image(live.image)
     if image is None:
         return None
@@ -140,7 +142,7 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 "releases.create",
                 app=app,
                 actor=asked,
-                run=lambda h, r: _release_again(h, r, slot),
+                run=lambda h, r: release_again(h, r, slot),
             )
         case Action.SCALE:
             counts = {name: process.count for name, process in slot.processes.items()}
@@ -155,14 +157,14 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
             await perform(host, "heal", app=app, actor=asked, run=heal)
 
 
-async def _release_again(host: Host, running: Running, slot: Slot) -> Changed:
+async def release_again(host: Host, running: Running, slot: Slot, *, note: Note = nothing_else) -> Changed:
     """A new release of the image that is live, as the slot now declares it."""
     row = host.row(slot.name)
     live = host.state.release(slot.name, row.live or 0)
     async with running.step("record"):
         image = await host.podman.image(live.image)
         if image is None:
-            return await deploy(host, running, Deploy(app=slot.name, image=live.image))
+            return await deployed(host, running, Deploy(app=slot.name, image=live.image), note=note)
         version = host.state.next_version(slot.name)
         release = recorded(
             host,
@@ -170,18 +172,16 @@ async def _release_again(host: Host, running: Running, slot: Slot) -> Changed:
             row,
             release_of(slot, image, pinned=live.image, source=live.source, version=version),
         )
-    return await give_traffic(host, running, row, release, slot)
+    return await give_traffic(host, running, row, release, slot, note=note)
 
 
-async def _note_declared(host: Host, running: Running, slot: Slot) -> None:
+async def note_declared(host: Host, running: Running, slot: Slot) -> None:
     """Note which slot was applied, so that a later edit of it can be told from what is in force."""
 
     async def change(manifest: Manifest) -> AppRow | None:
         await anyio.lowlevel.checkpoint()
         row = manifest.apps.get(slot.name)
-        return (
-            msgspec.structs.replace(row, declared=slot.image or "", slot=host.state.stamp(slot.name)) if row else None
-        )
+        return applied(row, slot, host.state.stamp(slot.name)) if row else None
 
     if slot.name in host.state.current().apps:
         await publish(host, running, app=slot.name, change=change, reason=f"{slot.name}: applied")

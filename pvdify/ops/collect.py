@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import anyio
+
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import Collected
 from pvdify.ops.locking import held
@@ -32,12 +34,16 @@ async def collect(host: Host, _request: Nothing) -> Collected:
 
 
 async def collect_after(host: Host, running: Running) -> None:
-    """Collect as the last step of an operation that has done its work; a failure of it is noted and nothing else."""
-    async with running.step("collect"):
-        try:
-            await _collect(host, slack=_SLACK)
-        except PvdifyError as error:
-            running.note(f"not collected: {error.message}")
+    """Collect as the last step of an operation that has done its work; a failure of it is noted and nothing else.
+
+    Nobody can cancel what is done: a cancellation that came too late is not heeded here.
+    """
+    with anyio.CancelScope(shield=True):
+        async with running.step("collect"):
+            try:
+                await _collect(host, slack=_SLACK)
+            except PvdifyError as error:
+                running.note(f"not collected: {error.message}")
 
 
 async def _collect(host: Host, *, slack: int) -> Collected:

@@ -22,7 +22,7 @@ from pvdify.ops.collect import collect_after
 from pvdify.ops.locking import held
 from pvdify.ops.publish import programs, ready_to_render
 from pvdify.ops.recover import recover
-from pvdify.ops.swap import Wish, carry_out
+from pvdify.ops.swap import Note, Wish, carry_out, nothing_else
 from pvdify.plan.release import formation_of, release_of
 from pvdify.plan.swap import swap
 from pvdify.ports import Pull
@@ -42,6 +42,11 @@ LOCAL: Final = "localhost"
 
 async def deploy(host: Host, running: Running, request: Deploy) -> Changed:
     """Pull, record, and swap; the very same release as the live one changes nothing."""
+    return await deployed(host, running, request, note=nothing_else)
+
+
+async def deployed(host: Host, running: Running, request: Deploy, *, note: Note) -> Changed:
+    """The same, and with the switch *note* is taken of the app."""
     app = request.app
     await recover(host, running, app)
     row, slot = host.row(app), host.slot(app)
@@ -59,7 +64,7 @@ async def deploy(host: Host, running: Running, request: Deploy) -> Changed:
             return unchanged(running, row)
         async with running.step("record"):
             release = recorded(host, running, row, release)
-        changed = await give_traffic(host, running, row, release, slot)
+        changed = await give_traffic(host, running, row, release, slot, note=note)
     await collect_after(host, running)
     return changed
 
@@ -96,13 +101,16 @@ def recorded(host: Host, running: Running, row: AppRow, release: Release) -> Rel
     return release
 
 
-async def give_traffic(host: Host, running: Running, row: AppRow, release: Release, slot: Slot) -> Changed:
+async def give_traffic(
+    host: Host, running: Running, row: AppRow, release: Release, slot: Slot, *, note: Note = nothing_else
+) -> Changed:
     """Swap to the new *release*."""
     wish = Wish(
         release=release,
         counts=formation_of(slot),
         reason=f"{row.name}: deploy v{release.version}",
         runs_command=bool(release.release_command),
+        note=note,
     )
     serving = await carry_out(host, running, wish)
     text = f"v{release.version} of {row.name} is live"

@@ -10,6 +10,7 @@ from pvdify.ops.converge import converge
 from pvdify.ops.locking import held
 from pvdify.ops.remove import remove
 from pvdify.ops.running import Running
+from pvdify.plan.history import CHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,9 @@ def went_forward(host: Host, record: OperationRecord) -> bool:
         return row is None or record.has_switched
     if record.name == "apps.create":
         return row is not None
+    if record.name == CHANGE:
+        written = _declared(record)
+        return row is not None and row.slot is not None and row.slot.sha256 == written
     return row is not None and (record.has_switched or (record.release is not None and row.live == record.release))
 
 
@@ -97,10 +101,21 @@ async def _settle(host: Host, running: Running, record: OperationRecord, *, forw
         await converge(host, running, record.app)
     if record.name == SCALE:
         keep_counts(host, record.app)
+    if record.name == CHANGE and forward:
+        host.state.confirm(record.app)
+    elif record.name == CHANGE:
+        host.state.undeclare(record.app, _declared(record))
     async with held(host.state.try_host_lock):
         host.state.sweep()
-    text = f"finished by recovery: v{record.release} is live" if forward else "undone by recovery"
+    live = f": v{record.release} is live" if record.release is not None else ""
+    text = f"finished by recovery{live}" if forward else "undone by recovery"
     running.end(Outcome.DONE if forward else Outcome.UNDONE, text)
+
+
+def _declared(record: OperationRecord) -> str | None:
+    """The SHA-256 of the slot that the operation wrote, if it came so far as to say so."""
+    found = (event.data["slot"] for event in record.events if "slot" in event.data)
+    return next((str(one) for one in found), None)
 
 
 def keep_counts(host: Host, app: str) -> None:

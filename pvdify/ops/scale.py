@@ -12,13 +12,14 @@ from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
 from pvdify.ops.publish import publish
 from pvdify.ops.recover import keep_counts, recover
-from pvdify.ops.swap import Wish, carry_out
+from pvdify.ops.swap import Note, Wish, carry_out
 from pvdify.plan.swap import swap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pvdify.model.manifest import AppRow, Manifest, SlotStamp
+    from pvdify.model.release import Release
     from pvdify.model.requests import Scale
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
@@ -52,21 +53,31 @@ async def scale(host: Host, running: Running, request: Scale) -> Changed:
     if not change.starting and not change.leaving and counts == row.formation:
         text = f"{app} runs {words} already; nothing to do"
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text, app=app, release=row.live)
-    running.names_release(row.live, from_release=row.live)
     before = {name: row.formation.get(name, process.count) for name, process in slot.processes.items()}
     stamp = _written(host, row, counts)
     try:
-        await carry_out(host, running, Wish(release=release, counts=counts, reason=f"{app}: scale {words}", slot=stamp))
+        return await bring_to(
+            host, running, release, counts, words=words, note=lambda new: msgspec.structs.replace(new, slot=stamp)
+        )
     except BaseException:
         if not running.has_switched:
             host.state.write_counts(app, before)
         raise
+
+
+async def bring_to(
+    host: Host, running: Running, live: Release, counts: Mapping[str, int], *, words: str, note: Note
+) -> Changed:
+    """Start and stop instances of the *live* release until *counts* of them run."""
+    app = live.app
+    running.names_release(live.version, from_release=live.version)
+    await carry_out(host, running, Wish(release=live, counts=counts, reason=f"{app}: scale {words}", note=note))
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,
         text=f"{app} runs {words}",
         app=app,
-        release=row.live,
+        release=live.version,
         generation=running.generation,
     )
 

@@ -6,6 +6,7 @@ wrong leaves the old instances serving; from there on the operation only goes fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,22 +30,30 @@ from pvdify.render.tree import release_command_artefact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pvdify.model.manifest import SlotStamp
     from pvdify.model.release import Release
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
 
+Note = Callable[[AppRow], AppRow]
+"""What else the generation that switches says of the app."""
+
+
+def nothing_else(row: AppRow) -> AppRow:
+    """Only the switch."""
+    return row
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What shall be live: so many instances of a release; and the slot that says so, where it was written for this."""
+    """What shall be live: so many instances of a release; and what is noted of the app with the switch."""
 
     release: Release
     counts: Mapping[str, int]
     reason: str
     fresh: frozenset[str] = frozenset()
     runs_command: bool = False
-    slot: SlotStamp | None = None
+    note: Note = nothing_else
 
 
 async def carry_out(host: Host, running: Running, wish: Wish) -> float | None:
@@ -243,7 +252,6 @@ def _with_starting(change: Swap, rows: tuple[InstanceRow, ...]) -> Swap:
 def _switched(host: Host, wish: Wish, change: Swap) -> Change:
     async def row(manifest: Manifest) -> AppRow | None:
         await anyio.lowlevel.checkpoint()
-        found = switched(manifest.apps[wish.release.app], change, at=host.now())
-        return found if wish.slot is None else msgspec.structs.replace(found, slot=wish.slot)
+        return wish.note(switched(manifest.apps[wish.release.app], change, at=host.now()))
 
     return row

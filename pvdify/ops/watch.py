@@ -10,7 +10,7 @@ from pvdify.model.names import instance_of
 from pvdify.model.quantity import seconds
 from pvdify.ops.perform import perform
 from pvdify.ops.rollback import app_records, return_to
-from pvdify.plan.history import DEPLOY, MOVES_TRAFFIC, REVERT
+from pvdify.plan.history import MAKES_RELEASE, MOVES_TRAFFIC, REVERT
 
 if TYPE_CHECKING:
     from pvdify.model.answers import Changed
@@ -53,9 +53,9 @@ def _stays(host: Host, row: AppRow) -> str | None:
     """Why the live release of *row* is not to be left; None if its watch is on and there is one to go back to."""
     if row.warm is None:
         return f"{row.name} has no warm release to go back to"
-    records = app_records(host, row)
-    switch = next((one for one in records if one.has_switched and one.name in MOVES_TRAFFIC), None)
-    is_new = switch is not None and switch.name == DEPLOY and switch.release == row.live
+    moves = (one for one in app_records(host, row) if one.name in MOVES_TRAFFIC and one.release != one.from_release)
+    switch = next((one for one in moves if one.has_switched), None)
+    is_new = switch is not None and switch.name in MAKES_RELEASE and switch.release == row.live
     if switch is None or not is_new or switch.boot_id != host.clock.boot_id():
         return f"v{row.live} is not new, so it stays"
     window = timedelta(seconds=seconds(host.state.release(row.name, row.live or 0).watch) + _GRACE)

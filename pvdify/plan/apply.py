@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pvdify.errors import SpecError
 from pvdify.model.release import Release, same_release
 from pvdify.plan.release import formation_of
 
 if TYPE_CHECKING:
-    from pvdify.model.manifest import AppRow
+    from pvdify.model.manifest import AppRow, SlotStamp
     from pvdify.model.slot import Slot
 
 
@@ -40,8 +42,8 @@ def todo(
     *,
     live: Release | None,
     declared: Release | None,
-    drift: tuple[str, ...],
-    deploys: bool,
+    drift: tuple[str, ...] = (),
+    deploys: bool = False,
 ) -> tuple[Todo, ...]:
     """The actions that *slot* asks for, in order; none if the app is as declared.
 
@@ -70,6 +72,11 @@ def todo(
         words = ", ".join(f"{process}={count}" for process, count in counts.items())
         return (*heal, Todo(app=name, action=Action.SCALE, detail=words))
     return heal
+
+
+def applied(row: AppRow, slot: Slot, stamp: SlotStamp) -> AppRow:
+    """*row*, which now is as *slot* declares; *stamp* tells a later edit of the slot from it."""
+    return msgspec.structs.replace(row, declared=slot.image or "", environment=slot.environment, slot=stamp)
 
 
 def differences(live: Release, declared: Release) -> tuple[str, ...]:

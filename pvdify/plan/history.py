@@ -15,7 +15,9 @@ DEPLOY: Final = "releases.create"
 ROLLBACK: Final = "releases.rollback"
 REVERT: Final = "releases.revert"
 SWITCH: Final = "generations.switch"
-MOVES_TRAFFIC: Final = frozenset({DEPLOY, ROLLBACK, REVERT, SWITCH})
+CHANGE: Final = "apps.change"
+MAKES_RELEASE: Final = frozenset({DEPLOY, CHANGE})
+MOVES_TRAFFIC: Final = MAKES_RELEASE | {ROLLBACK, REVERT, SWITCH}
 
 
 def statuses(row: AppRow, versions: tuple[int, ...], records: tuple[OperationRecord, ...]) -> dict[int, ReleaseStatus]:

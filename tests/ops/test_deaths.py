@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from pvdify.model.event import Outcome
 from pvdify.ops.perform import accepted
 from pvdify.ops.recover import recover_all
 from tests.ops.world import APP, Killed, World
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINES = 60
-CHANGES = ("v3", "rollback", "scale", "restart", "stop")
+CHANGES = ("v3", "rollback", "scale", "restart", "stop", "change", "recount")
 
 
 async def after(what: str, world: World) -> tuple[tuple[object, ...], tuple[object, ...]]:
@@ -59,7 +60,7 @@ async def test_killed_at_any_line_it_is_the_old_or_the_new(what: str, begun: Wor
     assert lines > 5, "the operation has more lines than that"
 
 
-@pytest.mark.parametrize("what", ["v3", "rollback", "scale", "restart"])
+@pytest.mark.parametrize("what", ["v3", "rollback", "scale", "restart", "change", "recount"])
 async def test_cancelled_before_the_switch_everything_is_undone(what: str, begun: World, tmp_path: Path) -> None:
     old, new = await after(what, begun)
     seen = set()
@@ -71,6 +72,8 @@ async def test_cancelled_before_the_switch_everything_is_undone(what: str, begun
 
         assert [] == world.problems(), f"line {number}"
         assert world.seen() in {old, new}, f"line {number}"
+        outcome = world.process().state.records(APP)[0].outcome
+        assert (Outcome.CANCELLED if world.seen() == old else Outcome.DONE) is outcome, f"line {number}"
         seen.add(world.seen())
     assert {old, new} == seen
 

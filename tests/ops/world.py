@@ -8,10 +8,25 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pvdify.model.image import Image
+from pvdify.model.patch import ProcessPatch
 from pvdify.model.place import Place
-from pvdify.model.requests import Apply, CreateApp, Deploy, DestroyApp, ForApp, Nothing, Restart, Rollback, Scale
+from pvdify.model.requests import (
+    Apply,
+    ChangeApp,
+    CreateApp,
+    Deploy,
+    DestroyApp,
+    ForApp,
+    Nothing,
+    Restart,
+    Rollback,
+    Scale,
+)
 from pvdify.ops.apply import apply
+from pvdify.ops.change import change_app
 from pvdify.ops.create import create_app
 from pvdify.ops.deploy import deploy
 from pvdify.ops.destroy import destroy_app
@@ -117,6 +132,13 @@ class World:
         name, run = OPERATIONS[what]
         return await perform(self.process(), name, app=APP, actor="ada", run=run)
 
+    async def change(self, **fields: object) -> Changed:
+        """Change what is declared."""
+        request = msgspec.convert({"app": APP, **fields}, ChangeApp)
+        return await perform(
+            self.process(), "apps.change", app=APP, actor="ada", run=lambda host, one: change_app(host, one, request)
+        )
+
     async def die(self, what: str, *, at: int, is_after: bool, act: Callable[[], None]) -> bool:
         """One operation that is cut off at a line of its journal; whether it got so far."""
         name, run = OPERATIONS[what]
@@ -158,13 +180,19 @@ class World:
             wanted = sorted(one.instance(APP).server for one in row.servers())
             serving = sorted(self.fake.router.serving(APP))
             found += [] if wanted == serving else [f"servers {serving}, wanted {wanted}"]
+            found += ["slot.toml is not what is in force"] if state.is_edited(row) else []
             needed = {one.release for one in row.instances} <= {row.live, row.warm}
             found += [] if needed else [f"units of {sorted({one.release for one in row.instances})}"]
         found += [f"lent {unit}" for unit in self.fake.systemd.lent_units]
         found += [f"stray {name}" for name in self.fake.podman.stray]
         found += [f"half made {path.name}" for path in self.settings.generations.glob(".tmp-*")]
+        found += [f"left over {path.name}" for path in self.settings.app(APP).glob(".slot*")]
         found += [f"unfinished {record.name}" for record in state.records(unfinished_only=True)]
         return found
+
+
+def _change(request: ChangeApp) -> Run:
+    return lambda host, one: change_app(host, one, request)
 
 
 def _deploy(tag: str) -> Run:
@@ -176,6 +204,8 @@ OPERATIONS: dict[str, tuple[str, Run]] = {
     **{tag: ("releases.create", _deploy(tag)) for tag in ("v1", "v2", "v3")},
     "rollback": ("releases.rollback", lambda host, one: rollback(host, one, Rollback(app=APP))),
     "apply": ("apply", lambda host, one: apply(host, one, Apply())),
+    "change": ("apps.change", _change(ChangeApp(app=APP, env={"LEVEL": "debug"}))),
+    "recount": ("apps.change", _change(ChangeApp(app=APP, processes={"web": ProcessPatch(count=2)}))),
     "scale": ("ps.scale", lambda host, one: scale(host, one, Scale(app=APP, processes={"web": 3}))),
     "restart": ("ps.restart", lambda host, one: restart(host, one, Restart(app=APP))),
     "stop": ("ps.stop", lambda host, one: stop_app(host, one, ForApp(app=APP))),
