@@ -21,6 +21,11 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
     attempts: int = 0
 
+    @property
+    def words(self) -> str:
+        """Who was asked, and what came of it."""
+        return f"{self.target}: " + (f"status {self.status}" if self.status is not None else self.error or "no answer")
+
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a unit ended: an exit status, a signal, or the kernel's out-of-memory killer."""
@@ -30,6 +35,17 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal: str = ""
     oom: bool = False
     result: str = ""
+
+    @property
+    def words(self) -> str:
+        """Which unit, and how it ended."""
+        if self.oom:
+            how = "killed because it was out of memory"
+        elif self.signal:
+            how = f"killed by {self.signal}"
+        else:
+            how = f"exit status {self.status}" if self.status is not None else self.result or "unknown"
+        return f"{self.unit}: {how}"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

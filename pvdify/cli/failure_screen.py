@@ -8,7 +8,7 @@ from pvdify.cli.tables import duration, facts
 
 if TYPE_CHECKING:
     from pvdify.cli.terminal import Terminal
-    from pvdify.errors import Exit, Failure, Probe
+    from pvdify.errors import Failure, Probe
 
 _RED: Final = 31
 _BODY: Final = 200
@@ -19,7 +19,7 @@ def screen(failure: Failure, terminal: Terminal) -> str:
     pairs = [
         ("phase", failure.phase),
         ("probe", _probe(failure.probe) if failure.probe else ""),
-        ("ended", _exit(failure.exit) if failure.exit else ""),
+        ("ended", failure.exit.words if failure.exit else ""),
         ("last lines", "\n".join(failure.log_tail)),
         ("unchanged", failure.unchanged),
         ("next", failure.hint),
@@ -30,19 +30,6 @@ def screen(failure: Failure, terminal: Terminal) -> str:
 
 
 def _probe(probe: Probe) -> str:
-    answer = f"status {probe.status}" if probe.status is not None else (probe.error or "no answer")
     times = f", {probe.attempts} times asked" if probe.attempts > 1 else ""
     body = " ".join(probe.body[:_BODY].split())
-    return f"{probe.target}: {answer} after {duration(probe.latency_ms)}{times}" + (f"\n{body}" if body else "")
-
-
-def _exit(end: Exit) -> str:
-    if end.oom:
-        how = "killed because it was out of memory"
-    elif end.signal:
-        how = f"killed by {end.signal}"
-    elif end.status is not None:
-        how = f"exit status {end.status}"
-    else:
-        how = end.result or "unknown"
-    return f"{end.unit}: {how}"
+    return f"{probe.words} after {duration(probe.latency_ms)}{times}" + (f"\n{body}" if body else "")

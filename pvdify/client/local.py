@@ -41,7 +41,7 @@ class Local:
         return await self.door.ask(operation, request, self.caller)
 
     def stream(self, operation: Operation[Q, A], request: Q) -> AsyncIterator[A]:
-        return self.door.stream(operation, request)
+        return self.door.stream(operation, request, self.caller)
 
     async def change(self, operation: Change[Q], request: Q, *, waits: bool = False) -> str:
         return await self.door.change(operation, request, self.caller, waits=waits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pvdify.model.answers import AppInfo, Apps, Changed
-from pvdify.model.requests import CreateApp, DestroyApp, ForApp, Nothing
+from pvdify.model.requests import ChangeApp, CreateApp, DestroyApp, ForApp, Nothing
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Kind, Operation, Reach, Route
 
@@ -35,6 +35,16 @@ CREATE: Final = Operation(
     route=Route(method="POST", path="/apps", scope=Scope.ADMIN, status=201, app="name", reach=Reach.APP),
     locks="name",
 )
+CHANGE: Final = Operation(
+    name="apps.change",
+    summary="Declare an app otherwise, and bring what runs to it.",
+    request=ChangeApp,
+    answer=Changed,
+    run="pvdify.ops.change:change_app",
+    kind=Kind.CHANGE,
+    route=Route(method="PATCH", path="/apps/{app}", scope=Scope.ADMIN, status=202),
+    locks="app",
+)
 DESTROY: Final = Operation(
     name="apps.destroy",
     summary="Stop an app and forget it; its volumes stay unless told otherwise.",
@@ -45,4 +55,4 @@ DESTROY: Final = Operation(
     route=Route(method="DELETE", path="/apps/{app}", scope=Scope.ADMIN, status=204),
     locks="app",
 )
-ALL: Final = (LIST, INFO, CREATE, DESTROY)
+ALL: Final = (LIST, INFO, CREATE, CHANGE, DESTROY)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import PvdifyError
 from pvdify.model.caller import Asked
+from pvdify.model.event import Outcome
 from pvdify.operations.host import INIT
 from pvdify.ops.perform import Admit, anybody, audited
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, Iterator
 
     from pvdify.model.answers import Changed
     from pvdify.model.caller import Caller
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pvdify.operations.table import A, Change, Operation, Q
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
+
+BUG: Final = "bug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +36,16 @@ class Door:
         """The answer of a value; one that changes something is audited before and after."""
         request = self._checked(operation, request)
         function = operation.value_for(caller)
-        if not operation.is_change:
+        with self._audited(operation, request, caller):
             return await function(self.host, request)
-        asked, app = Asked(caller=caller, detail=operation.told(request)), str(getattr(request, "app", ""))
-        audited(self.host, asked, operation.name, outcome="accepted", app=app)
-        try:
-            answer = await function(self.host, request)
-        except PvdifyError as error:
-            audited(self.host, asked, operation.name, outcome="failed", app=app, code=error.code)
-            raise
-        audited(self.host, asked, operation.name, outcome="done", app=app)
-        return answer
 
-    def stream(self, operation: Operation[Q, A], request: Q) -> AsyncIterator[A]:
-        """The answers of a stream, as they come."""
-        return operation.stream()(self.host, self._checked(operation, request))
+    async def stream(self, operation: Operation[Q, A], request: Q, caller: Caller) -> AsyncGenerator[A, None]:
+        """The answers of a stream, as they come; one that changes something is audited, too. Who stops before its end closes it."""
+        request = self._checked(operation, request)
+        with self._audited(operation, request, caller):
+            async with aclosing(operation.stream()(self.host, request)) as answers:
+                async for answer in answers:
+                    yield answer
 
     async def change(
         self, operation: Change[Q], request: Q, caller: Caller, *, waits: bool = False, admit: Admit = anybody
@@ -66,6 +65,24 @@ class Door:
             waits=waits,
             admit=admit,
         )
+
+    @contextmanager
+    def _audited(self, operation: Operation[Q, A], request: Q, caller: Caller) -> Iterator[None]:
+        """Write down who asked for something that changes something, and how it ended."""
+        if not operation.is_change:
+            yield
+            return
+        asked, app = Asked(caller=caller, detail=operation.told(request)), str(getattr(request, "app", ""))
+        audited(self.host, asked, operation.name, outcome="accepted", app=app)
+        outcome, code = Outcome.CANCELLED, ""
+        try:
+            yield
+            outcome = Outcome.DONE
+        except Exception as error:
+            outcome, code = Outcome.FAILED, error.code if isinstance(error, PvdifyError) else BUG
+            raise
+        finally:
+            audited(self.host, asked, operation.name, outcome=outcome.value, app=app, code=code)
 
     def _checked(self, operation: Operation[Q, A], request: Q) -> Q:
         """*request*, parsed again; and only `init` may find no state directory that this pvdify can read."""

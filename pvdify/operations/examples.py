@@ -22,6 +22,7 @@ from pvdify.model import answers as a
 from pvdify.model import requests as q
 from pvdify.model.audit import AuditLine, AuditVerdict
 from pvdify.model.event import Event, EventKind, Outcome
+from pvdify.model.patch import ProcessPatch, ResourcesPatch
 from pvdify.model.release import AppStatus, ReleaseStatus
 from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, Healthcheck, Process, Resources, Slot
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 REQUEST_ID: Final = "Xk3vQ0ZpT1mWb8Na"
 ETAG: Final = '"5f70bf18a0860070"'
 ID: Final = "20260131-090000-123k7qz"
+_CURSOR: Final = f"20260131-085950-123~{ID}.7"
 _AT: Final = "2026-01-31T09:00:00.123Z"
 _LATER: Final = "2026-01-31T09:00:02.840Z"
 _EXPIRY: Final = "2026-05-01T09:00:00.123Z"
@@ -153,6 +155,15 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             bind_port=3001,
         ),
     ),
+    "apps.change": Example(
+        q.ChangeApp(
+            app="blog",
+            processes={"web": ProcessPatch(count=3), "clock": None},
+            resources=ResourcesPatch(memory="1G"),
+            env={"LANG": "C.UTF-8", "DEBUG": None},
+            release_command=None,
+        )
+    ),
     "apps.destroy": Example(q.DestroyApp(app="blog", volumes=True)),
     "releases.list": Example(q.ForApp(app="blog"), a.Releases(releases=(_RELEASE,))),
     "releases.info": Example(
@@ -172,7 +183,12 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             created_at=_AT,
             created_by="ci",
             operation=ID,
+            deploy_log="/api/v1/apps/blog/releases/42/log",
         ),
+    ),
+    "releases.log": Example(
+        q.ForRelease(app="blog", version=42),
+        f"{_AT}  accept           releases.create of blog by ci, operation {ID}\n{_LATER}  end              done: v42 of blog is live\n",
     ),
     "releases.create": Example(q.Deploy(app="blog", image=_SOURCE)),
     "releases.rollback": Example(q.Rollback(app="blog", version=41)),
@@ -201,6 +217,10 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "ps.restart": Example(q.Restart(app="blog", process="web")),
     "ps.stop": Example(q.ForApp(app="blog")),
     "ps.start": Example(q.ForApp(app="blog")),
+    "ps.run": Example(
+        q.RunOnce(app="blog", command=("npm", "run", "migrate"), timeout=600),
+        a.RunOutput(stream=a.RunStream.STDOUT, text="3 migrations\n"),
+    ),
     "logs.read": Example(
         q.ReadLogs(app="blog", lines=500, process="web"),
         a.LogEntry(
@@ -261,6 +281,10 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             )
         ),
     ),
+    "metrics": Example(
+        q.Nothing(),
+        '# HELP pvdify_apps Apps, by how they are.\n# TYPE pvdify_apps gauge\npvdify_apps{status="running"} 3\n',
+    ),
     "gc": Example(
         q.Nothing(), a.Collected(generations=(101, 102), images=(_DIGEST,), operations=5, bytes=7 * 1024 * 1024)
     ),
@@ -268,6 +292,17 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "operations.info": Example(q.ForOperation(id=ID), _OPERATION),
     "operations.events": Example(
         q.Follow(id=ID, after=6), Event(seq=7, at=_LATER, kind=EventKind.DONE, step="probe", ms=214.5)
+    ),
+    "events.follow": Example(
+        q.FollowEvents(after=_CURSOR),
+        a.HostEvent(
+            cursor=f"20260131-085950-123~{ID}.8",
+            operation=ID,
+            name="releases.create",
+            app="blog",
+            actor="ci",
+            event=Event(seq=7, at=_LATER, kind=EventKind.DONE, step="probe", ms=214.5),
+        ),
     ),
     "operations.cancel": Example(
         q.ForOperation(id=ID),

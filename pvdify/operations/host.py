@@ -33,4 +33,12 @@ GC: Final = Operation(
     route=Route(method="POST", path="/gc", scope=Scope.ADMIN),
     is_change=True,
 )
-ALL: Final = (INIT, DOCTOR, GC)
+METRICS: Final = Operation(
+    name="metrics",
+    summary="Count what runs and what was done, for Prometheus.",
+    request=Nothing,
+    answer=str,
+    run="pvdify.ops.metrics:metrics",
+    route=Route(method="GET", path="/metrics", scope=Scope.READ, media="text/plain; version=0.0.4; charset=utf-8"),
+)
+ALL: Final = (INIT, DOCTOR, GC, METRICS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from pvdify.model.answers import Operations, OperationSummary
+from pvdify.model.answers import HostEvent, Operations, OperationSummary
 from pvdify.model.event import Event
-from pvdify.model.requests import Follow, ForOperation, ListOperations
+from pvdify.model.requests import Follow, FollowEvents, ForOperation, ListOperations
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Kind, Operation, Reach, Route
 
@@ -42,6 +42,16 @@ EVENTS: Final = Operation(
         reach=Reach.OPERATION,
     ),
 )
+HOST: Final = Operation(
+    name="events.follow",
+    summary="Follow what happens on the host: the events of all operations.",
+    request=FollowEvents,
+    answer=HostEvent,
+    run="pvdify.ops.events:follow_events",
+    kind=Kind.STREAM,
+    cursor="cursor",
+    route=Route(method="GET", path="/events", scope=Scope.READ, headers={"after": "Last-Event-ID"}),
+)
 CANCEL: Final = Operation(
     name="operations.cancel",
     summary="Cancel an operation, which then undoes what it did; not once its switch is in force.",
@@ -50,4 +60,4 @@ CANCEL: Final = Operation(
     run="",
     route=Route(method="POST", path="/operations/{id}/cancel", scope=Scope.DEPLOY, reach=Reach.OPERATION),
 )
-ALL: Final = (LIST, INFO, EVENTS, CANCEL)
+ALL: Final = (LIST, INFO, EVENTS, HOST, CANCEL)

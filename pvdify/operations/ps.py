@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pvdify.model.answers import Changed, Processes, RunResult
+from pvdify.model.answers import Changed, Processes, RunOutput, RunResult
 from pvdify.model.requests import ForApp, Restart, RunOnce, Scale
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Kind, Operation, Route
@@ -64,4 +64,14 @@ RUN: Final = Operation(
     answer=RunResult,
     run="pvdify.ops.run:run_once",
 )
-ALL: Final = (LIST, SCALE, RESTART, STOP, START, RUN)
+RUN_PIPED: Final = Operation(
+    name="ps.run",
+    summary="Run a one-off command in the live release's image, and hand on what it writes.",
+    request=RunOnce,
+    answer=RunOutput,
+    run="pvdify.ops.run:run_piped",
+    kind=Kind.STREAM,
+    route=Route(method="POST", path="/apps/{app}/run", scope=Scope.DEPLOY),
+    is_change=True,
+)
+ALL: Final = (LIST, SCALE, RESTART, STOP, START, RUN, RUN_PIPED)

@@ -25,6 +25,19 @@ INFO: Final = Operation(
     run="pvdify.ops.releases:release_info",
     route=Route(method="GET", path="/apps/{app}/releases/{version}", scope=Scope.READ),
 )
+LOG: Final = Operation(
+    name="releases.log",
+    summary="Read how a release was made, step by step, and why it failed if it did.",
+    request=ForRelease,
+    answer=str,
+    run="pvdify.ops.releases:release_log",
+    route=Route(
+        method="GET",
+        path="/apps/{app}/releases/{version}/log",
+        scope=Scope.READ,
+        media="text/plain; charset=utf-8",
+    ),
+)
 CREATE: Final = Operation(
     name="releases.create",
     summary="Make a release of an image and give it the traffic.",
@@ -45,4 +58,4 @@ ROLLBACK: Final = Operation(
     route=Route(method="POST", path="/apps/{app}/rollback", scope=Scope.DEPLOY, status=202),
     locks="app",
 )
-ALL: Final = (LIST, INFO, CREATE, ROLLBACK)
+ALL: Final = (LIST, INFO, LOG, CREATE, ROLLBACK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -14,7 +15,7 @@ from pvdify.model.requests import Request
 from pvdify.model.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from pvdify.model.caller import Caller
     from pvdify.ops.host import Host
@@ -131,11 +132,12 @@ class Operation(Generic[Q, A]):
         return str(getattr(request, self.locks)) if self.locks else ""
 
     def told(self, request: Q) -> dict[str, str | int | float | bool | None]:
-        """What the audit may keep of *request*: its plain fields, but no secret, and only the beginning of a long text."""
-        fields = ((name, getattr(request, name)) for name in request.__struct_fields__ if name not in self.secrets)
+        """What the audit may keep of *request*: plain fields and lists of words, but no secret, and only the beginning of a long text."""
+        names = (name for name in request.__struct_fields__ if name not in self.secrets)
+        fields = {name: _in_words(getattr(request, name)) for name in names}
         return {
             name: value[:_TOLD] if isinstance(value, str) else value
-            for name, value in fields
+            for name, value in fields.items()
             if isinstance(value, str | int | float)
         }
 
@@ -151,9 +153,11 @@ class Operation(Generic[Q, A]):
         function = cast("Callable[[Host, Q, Caller], Awaitable[A]]", self._function())
         return lambda host, request: function(host, request, caller)
 
-    def stream(self) -> Callable[[Host, Q], AsyncIterator[A]]:
+    def stream(self) -> Callable[[Host, Q], AsyncGenerator[A, None]]:
         """The function of a stream."""
-        return cast("Callable[[Host, Q], AsyncIterator[A]]", self._function())  # the table says what the module holds
+        return cast(
+            "Callable[[Host, Q], AsyncGenerator[A, None]]", self._function()
+        )  # the table says what the module holds
 
     def change(self) -> Callable[[Host, Running, Q], Awaitable[Changed]]:
         """The function of a change."""
@@ -163,6 +167,12 @@ class Operation(Generic[Q, A]):
     def _function(self) -> object:
         module, _, name = self.run.partition(":")
         return getattr(import_module(module), name)
+
+
+def _in_words(value: object) -> object:
+    """*value*, or the text that its words make."""
+    is_words = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+    return shlex.join(map(str, cast("tuple[str, ...]", value))) if is_words else value
 
 
 Change = Operation[Q, Changed]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pvdify.errors import ReleaseNotFoundError
+from pvdify.errors import NotFoundError, ReleaseNotFoundError
 from pvdify.model.answers import ReleaseInfo, Releases, ReleaseSummary
 from pvdify.ops.rollback import app_records
 from pvdify.plan.history import statuses
+from pvdify.render.operation_log import operation_log
 
 if TYPE_CHECKING:
+    from pvdify.model.release import Release
     from pvdify.model.requests import ForApp, ForRelease
     from pvdify.ops.host import Host
 
@@ -39,9 +41,7 @@ async def release_info(host: Host, request: ForRelease) -> ReleaseInfo:
     """All of one release, and why it failed if it did."""
     row = host.row(request.app)
     versions = host.state.releases(row.name)
-    if request.version not in versions:
-        raise ReleaseNotFoundError(row.name, request.version)
-    release = host.state.release(row.name, request.version)
+    release = _release(host, row.name, request.version)
     records = app_records(host, row)
     made = next((record for record in records if record.id == release.operation), None)
     return ReleaseInfo(
@@ -60,4 +60,24 @@ async def release_info(host: Host, request: ForRelease) -> ReleaseInfo:
         created_by=release.created_by,
         operation=release.operation,
         failure=made.failure if made else None,
+        deploy_log=f"/api/v1/apps/{release.app}/releases/{release.version}/log",
     )
+
+
+async def release_log(host: Host, request: ForRelease) -> str:
+    """How the release was made, as far as it is by now."""
+    row = host.row(request.app)
+    release = _release(host, row.name, request.version)
+    record = host.state.record(release.operation) if release.operation else None
+    if record is None:
+        raise NotFoundError(
+            f"cannot find the log of v{release.version} of {row.name}: it is not kept any more",
+            hint=f"look at what it runs with `pvdify releases:info {row.name} v{release.version}`",
+        )
+    return operation_log(record)
+
+
+def _release(host: Host, app: str, version: int) -> Release:
+    if version not in host.state.releases(app):
+        raise ReleaseNotFoundError(app, version)
+    return host.state.release(app, version)

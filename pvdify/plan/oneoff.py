@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 from pvdify.model.manifest import IDS_COUNT, AppRow
 from pvdify.model.names import WEB, slice_unit, volume_name
-from pvdify.model.quantity import percent
+from pvdify.model.quantity import percent, seconds
 from pvdify.render.tree import environment_words
 
 if TYPE_CHECKING:
+    from pvdify.model.place import Place
     from pvdify.model.release import Release, ReleaseProcess
+
+_GRACE: Final = 5
 
 
 def one_off(
@@ -20,28 +24,62 @@ def one_off(
     name: str,
     command: tuple[str, ...],
     interactive: bool,
-    state: str,
-    run: str,
+    place: Place,
 ) -> tuple[str, ...]:
     """`systemd-run --scope … podman run …`: in the app's slice and under its limits, and a child of whoever types it.
 
     As a service it would go on running when its terminal goes away.
     """
-    process = release.processes.get(WEB) or next(iter(release.processes.values()))
+    return (
+        *_systemd_run(row, release),
+        "--scope",
+        f"--unit={name}.scope",
+        *_podman_run(row, release, name=name, command=command, interactive=interactive, place=place),
+    )
+
+
+def piped_one_off(
+    row: AppRow, release: Release, *, name: str, command: tuple[str, ...], timeout: int, place: Place
+) -> tuple[str, ...]:
+    """`systemd-run --pipe … podman run …`: a service, so that nothing of whoever asks is the container's, neither sandbox nor control group.
+
+    systemd ends it when its time is over, even if nobody is there any more who waits for it.
+    """
+    stop = math.ceil(seconds(release.stop))
+    return (
+        *_systemd_run(row, release),
+        "--wait",
+        "--pipe",
+        "--service-type=exec",
+        f"--unit={name}.service",
+        f"--description=One-off command of {row.name}",
+        f"--property=RuntimeMaxSec={timeout + _GRACE}",
+        f"--property=TimeoutStopSec={stop + _GRACE}",
+        "--property=KillMode=mixed",
+        f"--property=ExecStopPost=-podman {' '.join(_store(place))} rm --force --ignore --time={stop} {name}",
+        "--setenv=HOME=/root",
+        *_podman_run(row, release, name=name, command=command, interactive=False, place=place),
+    )
+
+
+def _systemd_run(row: AppRow, release: Release) -> tuple[str, ...]:
     return (
         "systemd-run",
         "--quiet",
         "--collect",
-        "--scope",
         "--expand-environment=no",  # what the operator wrote goes to Podman as it is
-        f"--unit={name}.scope",
         f"--slice={slice_unit(row.name)}",
         "--property=Delegate=yes",
-        *_limits(process),
+        *_limits(_model(release)),
+    )
+
+
+def _podman_run(
+    row: AppRow, release: Release, *, name: str, command: tuple[str, ...], interactive: bool, place: Place
+) -> tuple[str, ...]:
+    return (
         "podman",
-        f"--root={state}/storage",
-        f"--runroot={run}/containers",
-        "--transient-store",
+        *_store(place),
         "run",
         "--rm",
         "--interactive",
@@ -58,11 +96,20 @@ def one_off(
         *_environment(row, release),
         *(
             f"--volume={volume_name(row.name, one.name)}:{one.path}{':ro' if one.read_only else ''}"
-            for one in process.volumes
+            for one in _model(release).volumes
         ),
         release.image,
         *command,
     )
+
+
+def _store(place: Place) -> tuple[str, ...]:
+    return f"--root={place.state}/storage", f"--runroot={place.run}/containers", "--transient-store"
+
+
+def _model(release: Release) -> ReleaseProcess:
+    """Whose limits and volumes a command has."""
+    return release.processes.get(WEB) or next(iter(release.processes.values()))
 
 
 def _limits(process: ReleaseProcess) -> tuple[str, ...]:

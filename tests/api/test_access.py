@@ -23,7 +23,7 @@ from tests.api.services import served
 from tests.cli.test_local import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
     from pvdify.model.requests import Request
@@ -43,7 +43,7 @@ class Reached(Door):
     async def change(self, *_: object, **__: object) -> str:
         raise RefusedError(REACHED)
 
-    async def stream(self, *_: object) -> AsyncIterator[Any]:
+    async def stream(self, *_: object) -> AsyncGenerator[Any, None]:
         raise RefusedError(REACHED)
         yield
 

@@ -113,7 +113,14 @@ def test_a_field_travels_where_its_route_says(
             Scope.READ,
             {
                 *("apps.list", "apps.info", "releases.list", "releases.info", "ps.list", "whoami"),
-                *("operations.list", "operations.info", "operations.events"),
+                *(
+                    "operations.list",
+                    "operations.info",
+                    "operations.events",
+                    "events.follow",
+                    "releases.log",
+                    "metrics",
+                ),
             },
         ),
         (Scope.LOGS, {"logs.read"}),
@@ -121,13 +128,13 @@ def test_a_field_travels_where_its_route_says(
             Scope.DEPLOY,
             {
                 *("releases.create", "releases.rollback", "operations.cancel"),
-                *("ps.scale", "ps.restart", "ps.stop", "ps.start"),
+                *("ps.scale", "ps.restart", "ps.stop", "ps.start", "ps.run"),
             },
         ),
         (
             Scope.ADMIN,
             {
-                *("apps.create", "apps.destroy", "plan", "apply", "gc", "doctor"),
+                *("apps.create", "apps.change", "apps.destroy", "plan", "apply", "gc", "doctor"),
                 *("generations.list", "generations.diff", "generations.switch"),
                 *("registry.login", "registry.list", "registry.logout"),
                 *("tokens.list", "tokens.create", "tokens.rotate", "tokens.revoke", "audit.list", "audit.verify"),
