@@ -120,16 +120,17 @@ async def _served(app: web.Application, gate: Gate, doors: dict[str, ssl.SSLCont
     """Have *app* answer what comes through the sockets of those names."""
     from aiohttp import web
 
+    from pvdify.api.protocol import protocols
     from pvdify.api.service import inherited
 
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=3600, shutdown_timeout=0)  # the gate knows better
+    runner = web.AppRunner(app, shutdown_timeout=0)  # the gate knows better
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("aiohttp made no server")
     try:
         for name, sockets in inherited().items():
             for socket in sockets:
-                gate.listen(socket, runner.server, tls=doors[name])
+                gate.listen(socket, protocols(runner.server), tls=doors[name])
         yield
     finally:
         await runner.cleanup()

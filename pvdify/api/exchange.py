@@ -98,7 +98,7 @@ def middleware(gate: Gate, requests: Requests) -> Middleware:
     return exchange
 
 
-def prepared(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+def prepared(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
     """*response*, which is sent piece by piece, with what every answer has."""
     response.headers.update(_headers(request))
     return response
@@ -177,7 +177,7 @@ def _request_id(request: web.Request) -> str:
     return said if _ID.search(said) else secrets.token_urlsafe(12)
 
 
-def _headers(request: web.Request) -> dict[str, str]:
+def _headers(request: web.BaseRequest) -> dict[str, str]:
     return {
         ID_HEADER: request[REQUEST_ID],
         "Cache-Control": "no-store",

@@ -12,6 +12,7 @@ from pvdify.model.answers import AppInfo, AppSummary, LogEntry, Pending
 from pvdify.model.scope import Scope
 from pvdify.operations.components import Json, content, headers, in_body, parameter, problem_references, takes_body
 from pvdify.operations.examples import pending
+from pvdify.operations.problem import Problem
 from pvdify.operations.table import In, Kind, Reach
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class Described:
 
     def _common(self) -> Iterator[str]:
         """The headers that belong to no operation, and that this one heeds."""
-        if self.route.method == "POST" and (self.operation.is_change or self.operation.kind is Kind.CHANGE):
+        is_value = self.operation.kind is Kind.VALUE and self.operation.is_change
+        if self.route.method == "POST" and (is_value or self.operation.kind is Kind.CHANGE):
             yield "Idempotency-Key"
         if self._heeds_tag:
             yield "If-Match"
@@ -143,13 +145,15 @@ class Described:
         return {**found, **self._links(*_LOCATED.get(self.operation.name, ()))}
 
     def _stream(self) -> Json:
-        """A stream is text that may never end; `x-item` is what each `data:`, or each line of it, holds."""
+        """A stream, which may never end: the schema of server-sent events is that of each, `x-item` that of each line of JSON."""
         line = msgspec.json.encode(self._answer).decode() if self._answer is not None else ""
         cursor = getattr(self._answer, self.operation.cursor, "") if self.operation.cursor else ""
-        event = (f"id: {cursor}\n" if cursor != "" else "") + f"data: {line}\n\n"
         item = self._schema(self.operation.answer)
         forms: Json = {
-            "text/event-stream": {"schema": {"type": "string"}, "x-item": item, "example": event},
+            "text/event-stream": {
+                "schema": event_of({"anyOf": [item, self._schema(Problem)]}),
+                "example": {**({"id": str(cursor)} if self.operation.cursor else {}), "data": line},
+            },
             "application/x-ndjson": {"schema": {"type": "string"}, "x-item": item, "example": f"{line}\n"},
         }
         if self.operation.answer is LogEntry:
@@ -213,6 +217,19 @@ def tag(name: str) -> str:
     """
     noun, dot, _ = name.partition(".")
     return noun if dot else "host"
+
+
+def event_of(item: Json) -> Json:
+    """The schema of a server-sent event, whose data is JSON; that of the type `error` is a problem, and ends the stream."""
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "id": {"type": "string"},
+            "event": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": item},
+        },
+    }
 
 
 def first_line(type_: type) -> str:

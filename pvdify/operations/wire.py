@@ -99,13 +99,14 @@ def _from_body(operation: Operation[Q, A], route: Route[Q], body: bytes) -> dict
 
 
 def _converted(text: str, field: msgspec.structs.FieldInfo) -> object:
-    """*text* as the field's type has it: a number, a truth, or the text itself."""
+    """*text* as the field's type has it: a number, a truth, or the text itself, also where that is `null`."""
     try:
-        return msgspec.convert(text, field.type, strict=False)
+        found = msgspec.convert(text, field.type, strict=False)
     except msgspec.ValidationError as error:
         problem = str(error)
         message = f"cannot read {field.name}: {problem[:1].lower()}{problem[1:]}"
         raise SpecError(message, pointer=f"/{field.name}") from error
+    return text if found is None else found
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -32,9 +32,15 @@ async def list_operations(host: Host, request: ListOperations) -> Operations:
 
 
 async def follow(host: Host, request: Follow) -> AsyncIterator[Event]:
-    """The events of one operation from the one after *request.after* on, until its end: a tail of the journal file."""
-    _record(host, request.id)
-    after = request.after
+    """The events of one operation from the one after *request.after* on, until its end: a tail of the journal file.
+
+    Whoever has seen the end gets nothing more, and at once; whoever names an event that is still to come, gets what comes next.
+    """
+    record = _record(host, request.id)
+    last = record.events[-1].seq
+    if record.is_over and request.after >= last:
+        return
+    after = min(request.after, last)
     while True:
         for event in host.state.tail(request.id, after):
             after = event.seq

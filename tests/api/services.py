@@ -18,6 +18,7 @@ from pvdify.api.access import Access
 from pvdify.api.exchange import Requests
 from pvdify.api.gate import Gate
 from pvdify.api.install import CERTIFICATE, WHEELS
+from pvdify.api.protocol import protocols
 from pvdify.model.place import Place
 from pvdify.operations.conductor import Conductor
 from pvdify.operations.door import Door
@@ -118,15 +119,15 @@ async def _serve(services: Services, ready: threading.Event, stop: list[Any]) ->
         facing = front.application(outer, requests, host=services.inner)
         facing[CERTIFICATE] = services.certificate.read_text()
         facing[WHEELS] = services.directory
-        runners = [web.AppRunner(one, access_log=None, shutdown_timeout=0) for one in (app, facing)]
+        runners = [web.AppRunner(one, shutdown_timeout=0) for one in (app, facing)]
         for runner in runners:
             await runner.setup()
         assert runners[0].server is not None
         assert runners[1].server is not None
         listening = [tcp, *(_unix(path) for path in (services.inner, services.admin))]
         for one in listening[1:]:
-            inner.listen(one, runners[0].server)
-        outer.listen(tcp, runners[1].server, tls=context)
+            inner.listen(one, protocols(runners[0].server))
+        outer.listen(tcp, protocols(runners[1].server), tls=context)
         inner.open()
         outer.open()
         ready.set()

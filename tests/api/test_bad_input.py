@@ -221,6 +221,8 @@ def test_a_head_that_two_services_could_read_in_two_ways_is_refused(services: Se
     statuses = set(re.findall(rb"HTTP/1\.[01] ([0-9]{3})", got))
     assert statuses
     assert statuses <= {b"400", b"431"}
+    assert b"Content-Type: application/problem+json" in got
+    assert b"X-Request-Id: " in got
 
 
 def raw(services: Services, data: bytes) -> bytes:

@@ -157,6 +157,9 @@ def _answer(status: str, answer: Json) -> Iterator[str]:
     yield f"\nAnswers `{status}`{beside}, as {media}{'.' if example is None else ':'}"
     if example is None:
         return
+    if "text/event-stream" in answer["content"]:
+        event = answer["content"]["text/event-stream"]["example"]
+        example = "\n".join(f"{name}: {value}" for name, value in event.items())
     is_text = isinstance(example, str)
     yield f"\n```{'text' if is_text else 'json'}"
     yield example.strip() if is_text else pretty(example)

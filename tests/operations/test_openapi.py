@@ -154,12 +154,11 @@ def test_a_stream_tells_what_its_items_are(operation: Operation[Any, Any]) -> No
 
     (answer,) = [one for status, one in entry(operation)["responses"].items() if status == "200"]
 
-    item = msgspec.to_builtins(EXAMPLES[operation.name].answer)
-    assert {"text/event-stream", "application/x-ndjson"} <= answer["content"].keys()
-    for media in ("text/event-stream", "application/x-ndjson"):
-        told = answer["content"][media]
-        assert [] == wrong_with(item, told["x-item"])
-        assert item == json.loads(told["example"].rpartition("data: ")[2])
+    item = json.loads(msgspec.json.encode(EXAMPLES[operation.name].answer))
+    events, lines = answer["content"]["text/event-stream"], answer["content"]["application/x-ndjson"]
+    assert item == json.loads(events["example"]["data"]) == json.loads(lines["example"])
+    assert [] == wrong_with(item, events["schema"]["properties"]["data"]["contentSchema"])
+    assert [] == wrong_with(item, lines["x-item"])
 
 
 @EVERY
@@ -211,7 +210,7 @@ def test_the_headers_that_belong_to_no_operation_are_told_where_they_count() -> 
     }
 
     posted = {name for name, one in ROUTED.items() if one.route and one.route.method == "POST"}
-    assert {"plan", "operations.cancel"} == posted - told["Idempotency-Key"]
+    assert {"plan", "operations.cancel", "ps.run"} == posted - told["Idempotency-Key"]
     assert set() == told["Idempotency-Key"] - posted
     assert {"apps.create", "apps.destroy"} == told["Prefer"]
     assert {"apps.destroy", "releases.create", "releases.rollback", "ps.scale"} <= told["If-Match"]
@@ -235,6 +234,13 @@ def test_every_problem_has_an_example_that_fits(status: int) -> None:
 
     assert status == content["example"]["status"]
     assert [] == wrong_with(content["example"], content["schema"])
+
+
+def test_a_pattern_is_one_that_others_know() -> None:
+    (name,) = entry(apps.INFO)["parameters"]
+
+    assert "^(?:[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?)$" == name["schema"]["pattern"]
+    assert b"(?!\\n)" not in document()
 
 
 def test_no_value_is_null_in_a_query() -> None:
