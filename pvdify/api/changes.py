@@ -136,6 +136,7 @@ class Changes:
         record = self.door.host.state.record(id_)
         if record is None:
             raise NotFoundError(f"cannot find operation {id_}")
+        image = getattr(asked, "image", None)
         pending = Pending(
             operation=id_,
             name=record.name,
@@ -144,7 +145,7 @@ class Changes:
             created_at=record.started_at,
             created_by=record.actor,
             version=version or record.release,
-            image=getattr(asked, "image", None),
+            image=image if isinstance(image, str) else None,
         )
         response = web.Response(body=msgspec.json.encode(pending), status=202, content_type="application/json")
         response.headers["Location"] = f"{PREFIX}/operations/{id_}"

@@ -17,7 +17,7 @@ from pvdify.api.exchange import ID_HEADER, REQUEST_ID, Requests, middleware, pre
 from pvdify.api.host import health
 from pvdify.api.install import script, wheel
 from pvdify.api.routes import read, routes
-from pvdify.api.streams import until_closing
+from pvdify.api.streams import while_read
 from pvdify.errors import UnreachableError
 from pvdify.operations.wire import PREFIX, Parts, parts_of
 
@@ -89,7 +89,7 @@ class _Front:
             return web.Response(status=answer.status, headers=headers, body=await answer.read())
         response = web.StreamResponse(status=answer.status, headers=headers)
         await prepared(request, response).prepare(request)
-        async with until_closing(self.gate):
+        async with while_read(request, self.gate):
             with suppress(ConnectionError):  # the reader left
                 async for piece in answer.content.iter_any():
                     await response.write(piece)

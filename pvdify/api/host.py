@@ -75,7 +75,7 @@ class _Service:
             case Kind.CHANGE:
                 return await self.changes.accepted(operation, asked, caller, request.headers)
             case Kind.STREAM:
-                return await streamed(request, operation, self.door.stream(operation, asked), gate=self.gate)
+                return await streamed(request, operation, self.door.stream(operation, asked, caller), gate=self.gate)
             case Kind.VALUE:
                 return await self._value(operation, asked, caller, request)
 

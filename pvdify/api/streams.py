@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HEARTBEAT: Final = 15.0
 _END: Final = object()
 _NOTHING_YET: Final = object()
+_LOOK: Final = 0.25
 _AHEAD: Final = 256
 """Answers that may wait for a slow reader; the source waits meanwhile."""
 _FIRST_LOOK: Final = 0.5
@@ -74,7 +75,7 @@ async def streamed(
             first = await _next(receive)
         if not isinstance(first, Exception):
             await prepared(request, response).prepare(request)
-            async with until_closing(gate):
+            async with while_read(request, gate):
                 await _write(_Writer(request, response, operation, form), first, receive)
         tasks.cancel_scope.cancel()
     if isinstance(first, Exception):
@@ -105,15 +106,24 @@ async def ended(answers: AsyncIterator[Any]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def until_closing(gate: Gate) -> AsyncIterator[None]:
-    """Leave the block when it is done, or the service stops; whoever read what it wrote comes back to the next one."""
+async def while_read(request: web.Request, gate: Gate) -> AsyncIterator[None]:
+    """Leave the block when it is done, the reader leaves, or the service stops: then whoever read what it wrote comes back to the next one.
+
+    A reader that leaves while there is nothing to write shows by nothing else, and what was begun for it would go on.
+    """
     async with anyio.create_task_group() as tasks:
 
-        async def end() -> None:
+        async def stopped() -> None:
             await gate.closing.wait()
             tasks.cancel_scope.cancel()
 
-        tasks.start_soon(end)
+        async def left() -> None:
+            while request.transport is not None:  # noqa: ASYNC110 - aiohttp tells nobody
+                await anyio.sleep(_LOOK)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(stopped)
+        tasks.start_soon(left)
         yield
         tasks.cancel_scope.cancel()
 
