@@ -46,6 +46,7 @@ def piped_one_off(
     systemd ends it when its time is over, even if nobody is there any more who waits for it.
     """
     stop = math.ceil(seconds(release.stop))
+    removal = _removal(name, stop, place)
     return (
         *_systemd_run(row, release),
         "--wait",
@@ -56,10 +57,20 @@ def piped_one_off(
         f"--property=RuntimeMaxSec={timeout + _GRACE}",
         f"--property=TimeoutStopSec={stop + _GRACE}",
         "--property=KillMode=mixed",
-        f"--property=ExecStopPost=-podman {' '.join(_store(place))} rm --force --ignore --time={stop} {name}",
+        f'--property=ExecStop=-sh -c "{removal}"',
+        f'--property=ExecStopPost=-sh -c "{removal}"',
         "--setenv=HOME=/root",
         *_podman_run(row, release, name=name, command=command, interactive=False, place=place),
     )
+
+
+def _removal(name: str, stop: int, place: Place) -> str:
+    """End the container, and remove it.
+
+    Podman does not remove one whose conmon was killed before it has said so, once. What it writes must not go where nobody reads any more.
+    """
+    once = f"podman {' '.join(_store(place))} rm --force --ignore --time={stop} {name} >/dev/null 2>&1"
+    return f"{once} || {once}"
 
 
 def _systemd_run(row: AppRow, release: Release) -> tuple[str, ...]:
