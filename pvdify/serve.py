@@ -99,9 +99,8 @@ def _requests(identifier: str) -> Requests:
 
     from pvdify.api.exchange import Requests
 
-    logging.getLogger("aiohttp").setLevel(
-        logging.CRITICAL
-    )  # whoever sends no HTTP is answered, not written down at length
+    # whoever sends no HTTP is answered, and not written down at length
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     return Requests(identifier, journal.send)
 
 
@@ -139,6 +138,7 @@ async def _served(app: web.Application, gate: Gate, doors: dict[str, ssl.SSLCont
 async def _until_idle(gate: Gate, is_busy: Callable[[], bool], idle: float) -> None:
     from pvdify.api.service import Service, heartbeat
 
+    gc.freeze()  # a look for garbage does not go through all that was imported
     await Service(gate, is_busy, heartbeat=heartbeat(os.environ), idle=idle).run()
 
 

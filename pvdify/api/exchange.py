@@ -19,6 +19,7 @@ from pvdify.errors import ForbiddenError, PvdifyError, TokenInvalidError, Unauth
 from pvdify.model.patterns import closed
 from pvdify.operations.problem import MEDIA, PROTOCOL, Problem, problem_of, protocol_problem
 from pvdify.operations.wire import PREFIX
+from pvdify.render.exposition import Metric, MetricKind, Sample
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -70,6 +71,36 @@ class Requests:
             PVDIFY_REMOTE=request.remote or "",
             PVDIFY_API_APP=request.match_info.get("app", "")[:64],
         )
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """What this process has served since it started, which may be a moment ago."""
+        return (
+            Metric(
+                "pvdify_api_requests_total",
+                MetricKind.COUNTER,
+                "Requests that this process of the service answered, by operation and status.",
+                tuple(
+                    Sample(count, {"operation": operation, "status": str(status)})
+                    for (operation, status), count in sorted(self.counts.items())
+                ),
+            ),
+            Metric(
+                "pvdify_api_request_seconds",
+                MetricKind.SUMMARY,
+                "Seconds that these requests took, by operation; streams count as long as they were followed.",
+                tuple(
+                    sample
+                    for operation, seconds in sorted(self.seconds.items())
+                    for sample in (
+                        Sample(seconds, {"operation": operation}, "_sum"),
+                        Sample(self._served(operation), {"operation": operation}, "_count"),
+                    )
+                ),
+            ),
+        )
+
+    def _served(self, operation: str) -> int:
+        return sum(count for (name, _), count in self.counts.items() if name == operation)
 
     def bug(self, request_id: str, error: BaseException) -> None:
         """Keep the traceback of what nobody foresaw."""

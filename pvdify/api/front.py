@@ -17,7 +17,7 @@ from pvdify.api.exchange import ID_HEADER, REQUEST_ID, Requests, middleware, pre
 from pvdify.api.host import health
 from pvdify.api.install import script, wheel
 from pvdify.api.routes import read, routes
-from pvdify.api.streams import while_read
+from pvdify.api.streams import cut_short, while_read
 from pvdify.errors import UnreachableError
 from pvdify.operations.wire import PREFIX, Parts, parts_of
 
@@ -90,8 +90,9 @@ class _Front:
         response = web.StreamResponse(status=answer.status, headers=headers)
         await prepared(request, response).prepare(request)
         async with while_read(request, self.gate):
-            with suppress(ConnectionError):  # the reader left
+            with suppress(ConnectionError, aiohttp.ClientError):  # the reader left, or the host's service did
                 async for piece in answer.content.iter_any():
                     await response.write(piece)
                 await response.write_eof()
+        cut_short(request, response)
         return response

@@ -17,9 +17,11 @@ from pvdify.errors import PastTheSwitchError, RefusedError
 from pvdify.model.answers import Health
 from pvdify.model.requests import ForOperation
 from pvdify.operations import journal
+from pvdify.operations.host import METRICS
 from pvdify.operations.table import Kind
 from pvdify.operations.wire import PREFIX
 from pvdify.ops.journal import operation_info
+from pvdify.render.exposition import exposition
 
 if TYPE_CHECKING:
     from pvdify.api.access import Access
@@ -92,6 +94,8 @@ class _Service:
         route = operation.route
         with self.changes.once(operation, asked, caller, request.headers):
             answer = self.access.narrowed(caller, await self.door.ask(operation, asked, caller))
+        if operation is METRICS:
+            answer = f"{answer}{exposition(self.requests.metrics())}"
         response = answered(answer, status=route.status if route else 200, media=route.media if route else None)
         if tag := self.changes.tag_of(operation, asked):
             response.headers["ETag"] = tag

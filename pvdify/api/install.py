@@ -21,6 +21,7 @@ WHEELS: Final = web.AppKey("wheels", Path)
 """Where the wheel of this version lies."""
 CERTIFICATE: Final = web.AppKey("certificate", str)
 """The certificate that the service shows, as PEM; empty where it speaks without TLS."""
+_VALUES: Final = "url='' wheel='' sum='' fingerprint=''\n"
 _END: Final = "-----END CERTIFICATE-----"
 _HOST: Final = re.compile(closed(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?"))
 
@@ -47,7 +48,7 @@ async def script(request: web.Request) -> web.Response:
     text = files("pvdify.api").joinpath("install.sh").read_text(encoding="utf-8")
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
     return web.Response(
-        body=text.replace("# the host writes its values here\n", head).encode(),
+        body=text.replace(_VALUES, head).encode(),
         headers={"Content-Type": "text/x-shellscript; charset=utf-8"},
     )
 

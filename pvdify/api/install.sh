@@ -3,7 +3,8 @@
 # It needs Python 3.11 or newer; it writes ~/.local/share/pvdify, ~/.local/bin/pvdify and nothing else.
 set -eu
 
-# the host writes its values here
+# the host writes its values over these
+url='' wheel='' sum='' fingerprint=''
 
 fail() {
   printf 'cannot install pvdify: %s\n' "$1" >&2
@@ -53,4 +54,4 @@ if [ -n "$fingerprint" ]; then
 else
   "$bin/pvdify" hosts:add "$url"
 fi
-printf 'log in with a token of the host (on it: `sudo pvdify tokens:create NAME`):\n  pvdify login\n'
+printf 'log in with a token of the host, made on it with "sudo pvdify tokens:create NAME":\n  pvdify login\n'

@@ -77,10 +77,18 @@ async def streamed(
             await prepared(request, response).prepare(request)
             async with while_read(request, gate):
                 await _write(_Writer(request, response, operation, form), first, receive)
+            cut_short(request, response)
         tasks.cancel_scope.cancel()
     if isinstance(first, Exception):
         raise first
     return response
+
+
+def cut_short(request: web.Request, response: web.StreamResponse) -> None:
+    """Break the connection of a stream that has not come to its end: an end in good order would look like its last word."""
+    transport = request.transport
+    if transport is not None and not response._eof_sent:  # noqa: SLF001 - aiohttp tells it nowhere else
+        transport.close()
 
 
 async def _write(writer: _Writer, first: object, receive: ObjectReceiveStream[object]) -> None:

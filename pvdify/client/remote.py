@@ -186,7 +186,8 @@ class Remote:
         sent.extensions["timeout"] = {**_TIMEOUT.as_dict(), "read": _SILENCE}
         messages = sse.Messages()
         try:
-            response = await self.http.send(sent, stream=True)
+            with anyio.CancelScope(shield=True):  # httpcore forgets a connection that is given up in its TLS handshake
+                response = await self.http.send(sent, stream=True)
             async with aclosing(response):
                 if not response.is_success:
                     await response.aread()

@@ -42,7 +42,7 @@ def app_name(text: str) -> str:
     'myapp-pr-12'
     >>> app_name("blog\n")
     Traceback (most recent call last):
-    pvdify.errors.SpecError: cannot call an app 'blog\n': a name has 1 to 40 lowercase letters, digits and inner hyphens
+    pvdify.errors.families.SpecError: cannot call an app 'blog\n': a name has 1 to 40 lowercase letters, digits and inner hyphens
     """
     if not _APP.search(text):
         message = f"cannot call an app {text[:60]!r}: a name has 1 to 40 lowercase letters, digits and inner hyphens"

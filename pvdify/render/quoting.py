@@ -36,7 +36,7 @@ def bare(value: object) -> Quoted:
     '127.0.0.1:20000:8080'
     >>> bare("--privileged")
     Traceback (most recent call last):
-    pvdify.errors.RenderError: cannot write '--privileged' without quotes
+    pvdify.errors.families.RenderError: cannot write '--privileged' without quotes
     """
     text = _plain(value)
     if not _BARE.search(text):

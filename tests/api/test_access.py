@@ -20,7 +20,7 @@ from pvdify.operations.registered import OPERATIONS
 from pvdify.operations.table import Kind, Reach
 from pvdify.operations.wire import parts_of
 from tests.api.services import served
-from tests.cli.test_local import Shell
+from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

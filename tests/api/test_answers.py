@@ -14,7 +14,7 @@ from pvdify.operations.wire import PREFIX
 from pvdify.ports import Output
 from tests.api.asking import Asking, Got, holder, operator
 from tests.api.services import served
-from tests.cli.test_local import Shell
+from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

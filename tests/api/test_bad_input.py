@@ -14,7 +14,7 @@ from pvdify.model.token import new_text
 from pvdify.store.state import State
 from tests.api.asking import Got, holder, operator
 from tests.api.services import served
-from tests.cli.test_local import Shell
+from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 from pvdify.store.state import State
 from tests.api.asking import Got, operator
 from tests.api.services import served
-from tests.cli.test_local import Shell
+from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

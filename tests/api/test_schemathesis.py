@@ -19,7 +19,7 @@ from pvdify.operations.registered import OPERATIONS
 from pvdify.store.state import State
 from tests.api.asking import operator
 from tests.api.services import served
-from tests.cli.test_local import Shell
+from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from pvdify.cli.project import slots_of
 from pvdify.errors import PvdifyError
 from pvdify.model.image import Image
 from tests.cli.reference import MARK, reference
-from tests.cli.test_local import Shell
+from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion

@@ -17,7 +17,7 @@ import pytest
 
 from pvdify.ports import Answer
 from tests.cli.fake import ID
-from tests.cli.test_local import Shell
+from tests.cli.shell import Shell
 from tests.fakes.network import FakeNetwork
 
 if TYPE_CHECKING:

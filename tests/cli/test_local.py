@@ -1,70 +1,42 @@
-"""The command line on real operations, in process, on a host in memory."""
+"""The command line on real operations, on a host in memory, over every way in."""
 
 from __future__ import annotations
 
+import getpass
 import json
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pvdify.client.local import local
-from pvdify.model.image import Image
-from pvdify.model.place import Place
-from pvdify.ops.host import Host
+from pvdify.client.address import RemoteHost
 from pvdify.ports import Answer
-from pvdify.store.paths import Settings
-from pvdify.store.state import State
-from tests.cli.fake import Ended, ended, surroundings
-from tests.fakes import FakeHost
+from tests.api.services import served
+from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from pvdify.client.transport import Client
 
-
-class Shell:
-    """Somebody who types on a host in memory."""
-
-    def __init__(self, directory: Path) -> None:
-        self.settings = Settings(directory / "state", directory / "run")
-        self.settings.run.mkdir()
-        self.fake = FakeHost(self.settings.current)
-        for number, tag in enumerate(("v1", "v2", "v3"), start=1):
-            digest = f"sha256:{str(number) * 64}"
-            self.fake.podman.registry[f"ghcr.io/org/blog:{tag}"] = Image(
-                id=str(number) * 64, digest=digest, architecture="amd64", ports=(8080,)
-            )
-
-    def type(self, line: str, *, says: str = "") -> Ended:
-        """Type *line*."""
-        return ended(replace(surroundings(*line.split(), says=says), connect=self._connect))
-
-    def answer(self, line: str) -> dict[str, Any]:
-        """What a program reads."""
-        done = self.type(f"{line} --json")
-        assert (0, "") == (done.status, done.err)
-        found: dict[str, Any] = json.loads(done.out)
-        return found
-
-    @asynccontextmanager
-    async def _connect(self, _target: object) -> AsyncIterator[Client]:
-        place = Place(state=str(self.settings.state), run=str(self.settings.run))
-        host = Host(ports=self.fake.ports, state=State(self.settings), place=place)
-        async with local(host, actor="ada") as client:
-            yield client
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+@pytest.fixture(params=["in process", "over the host's socket", "over https"])
+def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shell]:
+    """Somebody with `blog`, whose commands go one of the three ways."""
     shell = Shell(tmp_path)
     assert 0 == shell.type("init").status
     shell.fake.boot()
     assert 0 == shell.type("apps:create blog").status
-    return shell
+    if request.param == "in process":
+        yield shell
+        return
+    token = str(shell.answer("tokens:create ada --scope admin")["token"])
+    with served(tmp_path, shell.settings, shell.fake) as services:
+        certificate = services.certificate.read_text().partition("-----BEGIN PRIVATE")[0]
+        shell.target = (
+            RemoteHost(url=services.url, token=token, certificate=certificate)
+            if request.param == "over https"
+            else RemoteHost(url=f"unix://{services.admin}")
+        )
+        yield shell
 
 
 @pytest.mark.parametrize("line", ["apps", "apps:create blog", "logs blog", "doctor"])
@@ -162,7 +134,8 @@ def test_logs_and_operations_are_read(shell: Shell) -> None:
     assert "v1 web-1 | hello\n" in shell.type("logs blog").out
     operations = shell.answer("operations blog")["operations"]
     assert ["releases.create", "apps.create"] == [one["name"] for one in operations]
-    assert {"ada"} == {one["actor"] for one in operations}
+    who = getpass.getuser() if shell.target is not None and shell.target.socket else "ada"
+    assert [who, "ada"] == [one["actor"] for one in operations]
     assert "done" in shell.type(f"operations:info {operations[0]['id']}").out
 
 

@@ -181,7 +181,7 @@ def test_what_does_not_answer_as_pvdify_does_counts_as_unreachable(
 def test_a_bug_there_is_told_without_its_text(canned: CannedHost, there: RemoteHost) -> None:
     canned.on("GET /apps", refuses(problem_of(ZeroDivisionError("secret"), request_id="r12345678")))
 
-    with pytest.raises(HostError, match="did not foresee") as caught:
+    with pytest.raises(PvdifyError, match="did not foresee") as caught:
         on(there, list_apps)
 
     assert "PVDIFY_REQUEST_ID=r12345678" in caught.value.hint

@@ -1,85 +1,26 @@
-"""The audit: nothing that it was told is lost, and nothing in it can be changed or taken out unseen."""
+"""The audit: nothing in it can be changed or taken out unseen."""
 
 import errno
 import json
 import os
-import resource
-import subprocess
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
-from threading import Thread
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pvdify.errors import DiskLowError, StateError
-from pvdify.model.audit import LONGEST, AuditEntry, AuditVerdict, Head, following, head_of
+from pvdify.errors import StateError
+from pvdify.model.audit import LONGEST, AuditVerdict
 from pvdify.store.audit import TORN
 from pvdify.store.state import State
-from tests.store.example import AT, leftovers, state_in
-from tests.store.faults import CHANGES, MAKES, NEEDS_ROOM, broken, failing, killed
-
-
-def entry(number: int = 1, *, app: str = "blog") -> AuditEntry:
-    return AuditEntry(
-        at=AT,
-        actor="ci",
-        via="api",
-        token="t1234567",  # noqa: S106 - an id
-        request_id="0123456789",
-        action="releases.create",
-        app=app,
-        operation=f"operation-{number}",
-        detail={"image": "ghcr.io/example/blog:v1", "number": number, "waits": True, "config": None},
-        outcome="accepted",
-    )
-
-
-def told(state: State, lines: int = 5) -> State:
-    for number in range(1, lines + 1):
-        state.audit(entry(number))
-    return state
-
-
-def tell(state: State) -> None:
-    state.audit(entry())
-
-
-def grown(state: State, lines: int) -> State:
-    """An audit that was written long ago: nothing is synced any more."""
-    head, texts = Head(), []
-    for number in range(1, lines + 1):
-        line, text = following(head, entry(number))
-        head = head_of(line, text)
-        texts.append(text)
-    write(state, texts)
-    state.settings.audit_head.write_text(f"{head.seq:012} {head.hash}\n")
-    return state
-
-
-def operations(state: State) -> list[str]:
-    """What was told, oldest first, without what the audit told of itself."""
-    lines = state.audit_entries(limit=1000)
-    return [line.operation for line in reversed(lines) if line.actor != "pvdify"]
-
-
-def lines_of(state: State) -> list[bytes]:
-    return state.settings.audit.read_bytes().splitlines(keepends=True)
-
-
-def write(state: State, lines: list[bytes]) -> None:
-    state.settings.audit.write_bytes(b"".join(lines))
-
-
-def reopened(state: State) -> State:
-    return State(state.settings)
+from tests.store.audits import entry, grown, lines_of, operations, reopened, told, write
+from tests.store.example import state_in
+from tests.store.faults import failing
 
 
 def test_what_is_told_is_read_as_it_was_told_newest_first(state: State) -> None:
@@ -355,105 +296,3 @@ def test_checking_and_searching_a_large_audit_needs_little_memory(state: State) 
     tracemalloc.stop()
 
     assert peak < 1 << 19
-
-
-def test_everybody_who_writes_at_the_same_time_gets_a_line_of_their_own(state: State) -> None:
-    code = (
-        "import sys; from pathlib import Path; from pvdify.store.paths import Settings; from pvdify.store.state import State; "
-        "from pvdify.model.audit import AuditEntry\n"
-        "state = State(Settings(state=Path(sys.argv[1])))\n"
-        "for n in range(50): state.audit(AuditEntry(at='', actor='x', via='local', action='a', outcome='done'))\n"
-    )
-    others = [subprocess.Popen([sys.executable, "-c", code, state.settings.state]) for _ in range(2)]
-    threads = [Thread(target=told, args=(reopened(state), 50)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    while any(other.poll() is None for other in others):
-        assert state.audit_verdict().is_intact
-    for thread in threads:
-        thread.join()
-
-    assert [0, 0] == [other.returncode for other in others]
-    assert AuditVerdict(lines=200, is_intact=True) == state.audit_verdict()
-
-
-def test_a_writer_that_is_killed_anywhere_breaks_nothing_and_loses_nothing_that_was_safe(tmp_path: Path) -> None:
-    found = set()
-    for first in (0, 2):
-        for number in count():
-            (directory := tmp_path / f"{first}-{number}").mkdir()
-            state = told(state_in(directory), first)
-            died = killed(lambda state=state: tell(state), at=number)  # type: ignore[misc] # a lambda's default
-            found.add(len(operations(state)) - first)
-            assert state.audit_verdict().is_intact
-            told(reopened(state), 1)
-            assert state.audit_verdict().is_intact
-            assert [f"operation-{number}" for number in range(1, first + 1)] == operations(state)[:first]
-            assert [] == leftovers(state)
-            if not died:
-                break
-    assert {0, 1} == found
-
-
-def test_a_line_that_could_not_be_made_safe_is_taken_back(state: State) -> None:
-    told(state, 2)
-
-    with failing(errno.EIO, at=0, names=frozenset({"fsync"})) as calls, pytest.raises(StateError, match="input/output"):
-        state.audit(entry(3))
-
-    assert ["fsync"] == calls.met
-    assert ["operation-1", "operation-2"] == operations(state)
-    told(state, 1)
-    assert AuditVerdict(lines=3, is_intact=True) == state.audit_verdict()
-
-
-def test_a_line_that_only_half_fits_is_taken_back(state: State) -> None:
-    told(state, 2)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = state.settings.audit.read_bytes()
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
-    try:
-        with pytest.raises(StateError, match="file too large"):
-            state.audit(entry(3))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-    assert before == state.settings.audit.read_bytes()
-
-
-def test_a_disk_that_is_full_for_once_costs_the_reserve_and_no_line(tmp_path: Path) -> None:
-    for number in count():
-        (directory := tmp_path / str(number)).mkdir()
-        state = state_in(directory)
-        with failing(errno.ENOSPC, at=number, names=NEEDS_ROOM) as calls:
-            told(state, 2)
-        assert AuditVerdict(lines=2, is_intact=True) == state.audit_verdict()
-        if len(calls.met) <= number:
-            break
-        assert [] == [*state.settings.reserve.iterdir()]
-
-
-def test_a_disk_that_stays_full_is_told(empty: State) -> None:
-    with broken(errno.ENOSPC, names=MAKES), pytest.raises(DiskLowError, match=r"cannot write .*audit\.jsonl"):
-        empty.audit(entry())
-
-    assert AuditVerdict(lines=0, is_intact=True) == empty.audit_verdict()
-
-
-def test_whatever_fails_is_told_and_leaves_a_whole_audit(tmp_path: Path) -> None:
-    hints = set()
-    for number in count():
-        (directory := tmp_path / str(number)).mkdir()
-        state = state_in(directory)
-        with failing(errno.EIO, at=number, names=CHANGES - {"close"}) as calls:
-            try:
-                told(state, 3)
-            except StateError as error:
-                hints.add(error.hint)
-        assert state.audit_verdict().is_intact
-        told(state, 2)
-        assert state.audit_verdict().is_intact
-        if len(calls.met) <= number:
-            break
-    assert {"the disk fails: read `journalctl -k -p err`"} == hints
