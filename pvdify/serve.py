@@ -77,10 +77,15 @@ async def _host(idle: float) -> None:
 async def _recover(host: Host, requests: Requests, recovering: anyio.Event) -> None:
     """Finish or undo what killed processes left: whoever waits for such an operation learns its end."""
     from pvdify.errors import PvdifyError
-    from pvdify.ops.recover import recover_all
 
     try:
         host.state.check()
+        if not host.state.records(
+            unfinished_only=True
+        ):  # as nearly always: the first answer need not wait for the code
+            return
+        from pvdify.ops.recover import recover_all
+
         await recover_all(host, lambda text: requests.send(text, SYSLOG_IDENTIFIER=requests.identifier))
     except PvdifyError as error:  # no state directory yet, say: each request is told by itself
         requests.send(error.message, SYSLOG_IDENTIFIER=requests.identifier)
@@ -95,13 +100,18 @@ def _gate() -> Gate:
 
 
 def _requests(identifier: str) -> Requests:
-    from systemd import journal
-
     from pvdify.api.exchange import Requests
 
     # whoever sends no HTTP is answered, and not written down at length
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
-    return Requests(identifier, journal.send)
+    return Requests(identifier, _send)
+
+
+def _send(text: str, **fields: str | int) -> None:
+    """Write to the journal; its library is not needed before the first answer is on its way."""
+    from systemd import journal
+
+    journal.send(text, **fields)
 
 
 def _certificate() -> tuple[str, ssl.SSLContext]:

@@ -14,7 +14,7 @@ from yarl import URL
 
 from pvdify.api.access import bearer
 from pvdify.api.exchange import ID_HEADER, REQUEST_ID, Requests, middleware, prepared
-from pvdify.api.host import health
+from pvdify.api.health import health
 from pvdify.api.install import script, wheel
 from pvdify.api.routes import read, routes
 from pvdify.api.streams import cut_short, while_read

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from aiohttp import web
 
-import pvdify
 from pvdify.api.changes import Changes
 from pvdify.api.exchange import CALLER, Requests, middleware
+from pvdify.api.health import answered, health
 from pvdify.api.routes import read, routes
 from pvdify.api.streams import streamed
 from pvdify.errors import PastTheSwitchError, RefusedError
-from pvdify.model.answers import Health
 from pvdify.model.requests import ForOperation
 from pvdify.operations import journal
 from pvdify.operations.host import METRICS
@@ -41,20 +39,6 @@ def application(door: Door, access: Access, gate: Gate, requests: Requests) -> w
     app.router.add_get(f"{PREFIX}/openapi.json", service.openapi, allow_head=False)
     app.add_routes(routes(service.serve))
     return app
-
-
-async def health(_request: web.Request) -> web.Response:
-    """Say that the service is there."""
-    return answered(Health(status="ok", version=pvdify.__version__))
-
-
-def answered(answer: object, *, status: int = 200, media: str | None = None) -> web.Response:
-    """*answer* as JSON, or as text of the type *media*."""
-    if isinstance(answer, str):
-        return web.Response(
-            body=answer.encode(), status=status, headers={"Content-Type": media or "text/plain; charset=utf-8"}
-        )
-    return web.Response(body=msgspec.json.encode(answer), status=status, content_type=_JSON)
 
 
 @dataclass(frozen=True, slots=True)
