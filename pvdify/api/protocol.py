@@ -55,4 +55,6 @@ def protocols(server: web.Server) -> Callable[[], asyncio.Protocol]:
         access_log=None,  # type: ignore[arg-type]  # aiohttp itself allows it
         keepalive_timeout=_NEVER,
         max_line_size=_LONGEST_LINE,
+        # a kilobyte that becomes a megabyte would keep all others waiting, and no operation needs it
+        auto_decompress=False,
     )

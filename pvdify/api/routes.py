@@ -20,6 +20,7 @@ Serve = Callable[["Operation[Any, Any]", web.Request], Awaitable[web.StreamRespo
 
 _JSON: Final = frozenset({"", "application/json", "application/octet-stream", "application/x-www-form-urlencoded"})
 """The types that a body may bear: `curl -d` calls every body a form."""
+_PLAIN: Final = "identity"
 
 
 def routes(serve: Serve) -> list[web.RouteDef]:
@@ -37,7 +38,8 @@ async def read(operation: Operation[Q, Any], request: web.Request) -> Q:
     """What *request* asks of *operation*; raise `SpecError` or `TooLargeError`, or 408 and 415 as HTTP knows them."""
     route = operation.route
     body = await read_body(request, route.body_limit) if route is not None and request.can_read_body else b""
-    if body and request.headers.get("Content-Type", "").partition(";")[0].strip().lower() not in _JSON:
+    media = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if body and (media not in _JSON or request.headers.get("Content-Encoding", _PLAIN).lower() != _PLAIN):
         raise web.HTTPUnsupportedMediaType
     return request_of(
         operation, path=request.match_info, query=request.query.items(), headers=request.headers, body=body

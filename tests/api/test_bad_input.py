@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 import socket
 import ssl
@@ -223,6 +224,22 @@ def test_a_head_that_two_services_could_read_in_two_ways_is_refused(services: Se
     assert statuses <= {b"400", b"431"}
     assert b"Content-Type: application/problem+json" in got
     assert b"X-Request-Id: " in got
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd", "br", "other"])
+def test_a_body_that_is_packed_is_refused_and_not_unpacked(services: Services, token: str, coding: str) -> None:
+    packed = gzip.compress(b'{"name": "' + b"a" * 60_000_000 + b'"}')
+
+    got = raw(
+        services,
+        b"POST /api/v1/apps HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        + f"Authorization: Bearer {token}\r\nContent-Encoding: {coding}\r\n".encode()
+        + f"Content-Length: {len(packed)}\r\n\r\n".encode()
+        + packed,
+    )
+
+    assert got.startswith(b"HTTP/1.1 415 ")
+    assert b'"code":"unsupported-media-type"' in got
 
 
 def raw(services: Services, data: bytes) -> bytes:
