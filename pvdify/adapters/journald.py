@@ -7,6 +7,7 @@ its end as a part that nothing follows.
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from pvdify.adapters.process import run
-from pvdify.errors import SpecError
+from pvdify.errors import HostError, SpecError
 from pvdify.model.names import instance_of
 from pvdify.ports import LogLine, LogQuery
 
@@ -199,8 +200,15 @@ def _utc(microseconds: int) -> datetime:
 
 async def _stirs(reader: Reader) -> bool:
     """Wait until something is written to the journal, at most a moment; whether it was."""
+    try:
+        watch = reader.fileno()
+    except OSError as error:
+        raise HostError(
+            f"cannot follow the logs: {os.strerror(error.errno or 0).lower()}",
+            hint="see how many watches on files root may have with `sysctl fs.inotify.max_user_instances`",
+        ) from error
     with anyio.move_on_after(_LOOK_AGAIN) as waiting:
-        await anyio.wait_readable(reader.fileno())
+        await anyio.wait_readable(watch)
     reader.process()
     return not waiting.cancelled_caught
 

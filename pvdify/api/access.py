@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pvdify.api.exchange import REQUEST_ID
-from pvdify.errors import AppNotFoundError, ForbiddenError, NotFoundError, TokenInvalidError, UnauthorizedError
+from pvdify.errors import (
+    AppNotFoundError,
+    ForbiddenError,
+    NotFoundError,
+    PvdifyError,
+    TokenInvalidError,
+    UnauthorizedError,
+)
 from pvdify.model.answers import Apps
 from pvdify.model.caller import Caller, Via
 from pvdify.model.token import digest, is_well_formed
@@ -56,6 +63,14 @@ class Access:
         if transport is not None and transport.get_extra_info("sockname") == self.admin:
             return _operator(transport.get_extra_info("socket"), request[REQUEST_ID])
         return self._holder(bearer(request), request[REQUEST_ID])
+
+    def lasts(self, request: web.Request) -> bool:
+        """Whether who asked would still be let in: a token may be revoked, or its time be over, while its holder reads."""
+        try:
+            self.caller(request)
+        except PvdifyError:  # or nobody can tell
+            return False
+        return True
 
     def authorise(self, caller: Caller, operation: Operation[Q, Any], request: Q) -> None:
         """Raise unless *caller* may: `AppNotFoundError` or `NotFoundError` for what they may not even see, else `ForbiddenError`."""

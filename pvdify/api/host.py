@@ -11,7 +11,7 @@ from pvdify.api.changes import Changes
 from pvdify.api.exchange import CALLER, Requests, middleware
 from pvdify.api.health import answered, health
 from pvdify.api.routes import read, routes
-from pvdify.api.streams import streamed
+from pvdify.api.streams import Readers, streamed
 from pvdify.errors import PastTheSwitchError, RefusedError
 from pvdify.model.requests import ForOperation
 from pvdify.operations import journal
@@ -33,7 +33,7 @@ _JSON: Final = "application/json"
 
 def application(door: Door, access: Access, gate: Gate, requests: Requests) -> web.Application:
     """All routes of the host's service."""
-    service = _Service(door, access, Changes(door), gate, requests)
+    service = _Service(door, access, Changes(door), gate, requests, Readers())
     app = web.Application(middlewares=[middleware(gate, requests)])
     app.router.add_get("/health", health)
     app.router.add_get(f"{PREFIX}/openapi.json", service.openapi, allow_head=False)
@@ -48,6 +48,7 @@ class _Service:
     changes: Changes
     gate: Gate
     requests: Requests
+    readers: Readers
 
     async def serve(self, operation: Operation[Any, Any], request: web.Request) -> web.StreamResponse:
         """Do what *request* asks, for whoever may ask it."""
@@ -61,7 +62,7 @@ class _Service:
             case Kind.CHANGE:
                 return await self.changes.accepted(operation, asked, caller, request.headers)
             case Kind.STREAM:
-                return await streamed(request, operation, self.door.stream(operation, asked, caller), gate=self.gate)
+                return await self._stream(operation, asked, caller, request)
             case Kind.VALUE:
                 return await self._value(operation, asked, caller, request)
 
@@ -84,6 +85,13 @@ class _Service:
         if tag := self.changes.tag_of(operation, asked):
             response.headers["ETag"] = tag
         return response
+
+    async def _stream(
+        self, operation: Operation[Any, Any], asked: Any, caller: Caller, request: web.Request
+    ) -> web.StreamResponse:
+        with self.readers.one_more(caller):
+            answers = self.door.stream(operation, asked, caller)
+            return await streamed(request, operation, answers, gate=self.gate, may=lambda: self.access.lasts(request))
 
     async def _cancelled(self, id_: str) -> web.Response:
         """Ask an operation to stop; it answers at once, and the operation's own events tell when it has undone everything."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -17,11 +18,12 @@ from pvdify.model.answers import LogEntry
 from pvdify.operations.problem import problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
     from pvdify.api.gate import Gate
+    from pvdify.model.caller import Caller
     from pvdify.operations.table import Operation
 
 HEARTBEAT: Final = 15.0
@@ -32,6 +34,9 @@ _AHEAD: Final = 256
 """Answers that may wait for a slow reader; the source waits meanwhile."""
 _FIRST_LOOK: Final = 0.5
 """Seconds in which a stream that cannot begin says so, before the status is sent."""
+READERS: Final = 96
+"""Streams that are read at a time: fewer than the watches on files that the kernel gives a user by itself, 128."""
+READERS_OF_ONE: Final = 32
 
 
 class Form(StrEnum):
@@ -57,10 +62,37 @@ def form_of(operation: Operation[Any, Any], accept: str) -> Form:
     raise web.HTTPNotAcceptable
 
 
+class Readers:
+    """Who reads streams now: each takes a descriptor, a place at the gate, and of logs one of the few watches that the kernel gives root."""
+
+    def __init__(self, *, each: int = READERS_OF_ONE, all_: int = READERS) -> None:
+        self._each = each
+        self._all = all_
+        self._reading: Counter[str] = Counter()
+
+    @contextmanager
+    def one_more(self, caller: Caller) -> Iterator[None]:
+        """Around a stream of *caller*; raise 503 where they, or all together, read as many as they may."""
+        who = caller.token or f"{caller.via.value}:{caller.name}"
+        if self._reading[who] >= self._each or self._reading.total() >= self._all:
+            raise web.HTTPServiceUnavailable
+        self._reading[who] += 1
+        try:
+            yield
+        finally:
+            self._reading[who] -= 1
+            self._reading += Counter()  # forgets who reads nothing
+
+
 async def streamed(
-    request: web.Request, operation: Operation[Any, Any], answers: AsyncIterator[Any], *, gate: Gate
+    request: web.Request,
+    operation: Operation[Any, Any],
+    answers: AsyncIterator[Any],
+    *,
+    gate: Gate,
+    may: Callable[[], bool],
 ) -> web.StreamResponse:
-    """Send *answers* as they come, until they end, the reader leaves, or the service stops.
+    """Send *answers* as they come, until they end, the reader leaves or *may* not read on, or the service stops.
 
     A reader that does not read is dropped by the gate; one that leaves is no error. An error before the first answer is
     raised, a later one is the last thing that is sent.
@@ -75,7 +107,7 @@ async def streamed(
             first = await _next(receive)
         if not isinstance(first, Exception):
             await prepared(request, response).prepare(request)
-            async with while_read(request, gate):
+            async with while_read(request, gate, may=may):
                 await _write(_Writer(request, response, operation, form), first, receive)
             cut_short(request, response)
         tasks.cancel_scope.cancel()
@@ -114,8 +146,10 @@ async def ended(answers: AsyncIterator[Any]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def while_read(request: web.Request, gate: Gate) -> AsyncIterator[None]:
-    """Leave the block when it is done, the reader leaves, or the service stops: then whoever read what it wrote comes back to the next one.
+async def while_read(
+    request: web.Request, gate: Gate, *, may: Callable[[], bool] = lambda: True
+) -> AsyncIterator[None]:
+    """Leave the block when it is done, the reader leaves or *may* not stay, or the service stops: then whoever read comes back to the next one.
 
     A reader that leaves while there is nothing to write shows by nothing else, and what was begun for it would go on.
     """
@@ -126,7 +160,7 @@ async def while_read(request: web.Request, gate: Gate) -> AsyncIterator[None]:
             tasks.cancel_scope.cancel()
 
         async def left() -> None:
-            while request.transport is not None:  # noqa: ASYNC110 - aiohttp tells nobody
+            while request.transport is not None and may():  # noqa: ASYNC110 - aiohttp tells nobody
                 await anyio.sleep(_LOOK)
             tasks.cancel_scope.cancel()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from aiohttp import ClientPayloadError
 
+from pvdify.api.streams import READERS_OF_ONE
 from pvdify.operations.wire import PREFIX
 from pvdify.ports import Output
 from tests.api.asking import Asking, Got, holder, operator
@@ -201,3 +204,39 @@ def test_a_patch_of_what_was_changed_meanwhile_is_refused(world: World) -> None:
         return await ask("PATCH", "/apps/blog", {"drain": "5s"}, If_Match=tag)
 
     assert 412 == world.asked(ask).status
+
+
+def test_a_stream_ends_with_the_token_that_it_was_asked_for_with(world: World) -> None:
+    id_ = world.shell.answer("tokens")["tokens"][0]["id"]
+
+    async def ask(ask: Asking) -> int:
+        async with ask.session.get(f"{ask.base}{PREFIX}/events") as answer:
+            assert 200 == answer.status
+            await asyncio.to_thread(world.shell.type, f"tokens:revoke {id_}")
+            with pytest.raises(ClientPayloadError):  # it is cut, and whoever comes back is told why
+                await asyncio.wait_for(answer.content.read(), 5)
+        return (await ask("GET", "/events")).status
+
+    assert 401 == world.asked(ask, by_token=True)
+
+
+@pytest.mark.parametrize("path", ["/events", "/apps/blog/logs?follow=true"])
+def test_one_token_reads_so_many_streams_at_a_time_and_others_can_read_theirs(world: World, path: str) -> None:
+    other = str(world.shell.answer("tokens:create other --scope admin")["token"])
+
+    async def ask(ask: Asking) -> tuple[Got, int, int]:
+        async with AsyncExitStack() as streams:
+            for _ in range(READERS_OF_ONE):
+                await streams.enter_async_context(ask.session.get(f"{ask.base}{PREFIX}{path}"))
+            refused = await ask("GET", path)
+            headers = {"Authorization": f"Bearer {other}"}
+            async with ask.session.get(f"{ask.base}{PREFIX}{path}", headers=headers) as theirs:
+                there = theirs.status
+        await asyncio.sleep(1)
+        async with ask.session.get(f"{ask.base}{PREFIX}{path}") as again:
+            return refused, there, again.status
+
+    refused, there, again = world.asked(ask, by_token=True)
+
+    assert (503, "unavailable", "1") == (refused.status, refused.json["code"], refused.headers["Retry-After"])
+    assert (200, 200) == (there, again)
