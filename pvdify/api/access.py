@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+import shlex
 import socket
 import struct
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pvdify.errors import (
 )
 from pvdify.model.answers import Apps
 from pvdify.model.caller import Caller, Via
+from pvdify.model.scope import Scope
 from pvdify.model.token import digest, is_well_formed
 from pvdify.operations.table import Reach
 
@@ -84,7 +86,7 @@ class Access:
             raise ForbiddenError(
                 f"cannot do {operation.name}{of}: the token lacks the scope {scope.value}",
                 scope=scope.value,
-                hint=f"make one that has it: `pvdify tokens:create NAME --scope {scope.value}`",
+                hint=f"make one that has it: `{_creation(caller, scope)}`",
             )
 
     def narrowed(self, caller: Caller, answer: object) -> object:
@@ -102,7 +104,9 @@ class Access:
                 app = str(getattr(request, route.app)) if route is not None else ""
                 if not caller.covers(app):
                     if route is not None and route.app not in route.parameters():
-                        raise ForbiddenError(f"cannot name an app {app}: the token is for {', '.join(caller.apps)}")
+                        raise ForbiddenError(
+                            f"cannot name an app {app}: the token is for {', '.join(caller.apps)} only"
+                        )
                     raise AppNotFoundError(app)
                 return app
             case Reach.OPERATION:
@@ -117,7 +121,9 @@ class Access:
                 return record.app
             case Reach.HOST:
                 if caller.apps:
-                    raise ForbiddenError(f"cannot do {operation.name}: the token is only for {', '.join(caller.apps)}")
+                    raise ForbiddenError(
+                        f"cannot do {operation.name} of the whole host: the token is for {', '.join(caller.apps)} only"
+                    )
                 return ""
             case Reach.LISTED | Reach.ANY:
                 return ""
@@ -150,3 +156,10 @@ def _operator(connection: socket.socket, request_id: str) -> Caller:
     if name == SERVICE_USER:
         raise UnauthorizedError(f"cannot serve the user {SERVICE_USER} here: it has no right of its own")
     return Caller(name=name, via=Via.ADMIN, request_id=request_id)
+
+
+def _creation(caller: Caller, scope: Scope) -> str:
+    """The command that makes a token which may do what the caller's may, and what *scope* stands for."""
+    scopes = [scope] if scope is Scope.ADMIN else sorted({*caller.scopes, scope})
+    words = [f"--scope {one}" for one in scopes] + [f"--app {shlex.quote(one)}" for one in caller.apps]
+    return " ".join(("pvdify tokens:create NAME", *words))

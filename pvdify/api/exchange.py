@@ -196,7 +196,8 @@ def _without_route(request: web.Request, error: web.HTTPException) -> web.Respon
             return refused(_protocol(request, 404, "cannot find this route", hint=f"GET {DESCRIPTION}"))
         case _:
             reason = PROTOCOL.get(error.status, ("", error.reason))[1]
-            return refused(_protocol(request, error.status, f"cannot serve this request: {reason.lower()}"))
+            detail = f"cannot serve this request: {reason[:1].lower()}{reason[1:]}"
+            return refused(_protocol(request, error.status, detail))
 
 
 def _protocol(request: web.Request, status: int, detail: str, *, hint: str = "") -> Problem:

@@ -85,7 +85,9 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry("login", "login", "Log in to a host elsewhere, and ask it from now on."),
             Entry("logout", "hosts", "Forget a host and its token."),
             Entry("hosts", "hosts", "List the hosts that you know, and which is asked."),
-            Entry("hosts:add", "hosts", "Know a host and ask it from now on, without a token yet."),
+            Entry(
+                "hosts:add", "hosts", "Add a host to those that you know, and ask it from now on; without a token yet."
+            ),
             Entry("hosts:use", "hosts", "Ask another of the hosts that you know from now on."),
             Entry("whoami", "tokens", "Show who asks, and what they may do."),
             Entry("tokens", "tokens", "List the tokens."),

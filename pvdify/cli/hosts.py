@@ -65,7 +65,7 @@ async def hosts(session: Session) -> None:
 async def hosts_add(
     session: Session, *, url: str, name: str | None, authority: Path | None, fingerprint: str | None
 ) -> None:
-    """Know a host and ask it from now on, without a token yet."""
+    """Add a host to those that you know, and ask it from now on; without a token yet."""
     host = await trusted(session, named(session, url, name), authority=authority, fingerprint=fingerprint)
     session.hosts().keep(host)
     session.show(_lines(session), lambda: f"{host.name} is {host.url}; log in with `pvdify login`")

@@ -167,5 +167,7 @@ def _certificates(path: Path) -> str:
     except OSError as error:
         raise NotFoundError(f"cannot read {path}: {(error.strerror or 'it failed').lower()}") from error
     found = "\n".join(_PEM.findall(text)) + "\n"
+    if not found.strip():
+        raise SpecError(f"cannot use {path}: it has no certificate (PEM)")
     trust.context(RemoteHost(url=str(path), authority=found))
     return found

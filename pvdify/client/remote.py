@@ -244,7 +244,7 @@ class Remote:
     def _unreachable(self, why: str) -> UnreachableError:
         hint = "check the address, and on the host `systemctl status pvdifyd.socket`"
         if self.host.socket:
-            hint = "`systemctl status pvdify-admin.socket`"
+            hint = "`systemctl status pvdify-admin.socket`; only root and the group pvdify-admin may open it"
         return UnreachableError(f"cannot reach {self.host.url}: {why}", hint=hint)
 
     def _decoded(self, text: bytes, type_: type[T]) -> T:

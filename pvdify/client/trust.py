@@ -111,7 +111,10 @@ async def _certificate(url: str, held_to: ssl.SSLContext) -> str:
     except ssl.SSLCertVerificationError:
         raise
     except (OSError, ssl.SSLError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
-        raise UnreachableError(f"cannot reach {url}: {reason(error)}", hint="check the address") from error
+        raise UnreachableError(
+            f"cannot reach {url}: {reason(error)}",
+            hint="check the address, and on the host `systemctl status pvdifyd.socket`",
+        ) from error
 
 
 def _behind(error: BaseException | None) -> list[BaseException]:

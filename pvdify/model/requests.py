@@ -30,8 +30,16 @@ from pvdify.model.token import AppPattern, TokenId, TokenName
 Count = Annotated[int, Meta(ge=0, le=100)]
 Version = Annotated[int, Meta(ge=1, le=999_999_999)]
 GenerationNumber = Annotated[int, Meta(ge=1, le=999_999_999)]
-OperationId = Annotated[str, Meta(pattern=closed(r"[0-9a-z-]{8,64}"))]
-RegistryHost = Annotated[str, Meta(pattern=closed(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?(?::[0-9]{1,5})?"))]
+OperationId = Annotated[
+    str, Meta(pattern=closed(r"[0-9a-z-]{8,64}"), description="an operation: 20260131-090000-123k7qz")
+]
+RegistryHost = Annotated[
+    str,
+    Meta(
+        pattern=closed(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?(?::[0-9]{1,5})?"),
+        description="a registry: ghcr.io, or registry.example.org:5000",
+    ),
+]
 
 
 TokenDays = Annotated[int, Meta(ge=1, le=3650)]

@@ -30,7 +30,7 @@ _TEXT: Final = re.compile(closed(rf"{PREFIX}[0-9A-Za-z]{{{_SECRET + _CHECK}}}"))
 _MOMENT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 _SHA256: Final = r"[0-9a-f]{64}"
 
-TokenId = Annotated[str, Meta(pattern=closed(r"t[a-z0-9]{8}"))]
+TokenId = Annotated[str, Meta(pattern=closed(r"t[a-z0-9]{8}"), description="a token as `pvdify tokens` lists it")]
 TokenName = Annotated[
     str,
     Meta(

@@ -376,7 +376,7 @@ def pending(name: str, request: q.Request) -> a.Pending:
 def problems() -> Mapping[int, Problem]:
     """A problem of each status."""
     raised = (
-        SpecError("cannot read the body at /image: expected `str`, got `int`", pointer="/image"),
+        SpecError("cannot read the request at /image: expected `str | null`, got `int`", pointer="/image"),
         TooLargeError("cannot read the body: it is larger than 65536 bytes"),
         AppNotFoundError("blog"),
         AppBusyError("blog", f"releases.create {ID} by ci (pid 4711)"),

@@ -125,6 +125,6 @@ def _route(operation: Operation[Q, A]) -> Route[Q]:
     if operation.route is None:
         raise NotFoundError(
             f"cannot ask for {operation.name} from afar: it exists only on the host",
-            hint="type the command on the host itself",
+            hint="type the command as root, on the host itself",
         )
     return operation.route
