@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ class Shell:
 
     def type(self, line: str, *, says: str = "") -> Ended:
         """Type *line*."""
-        return ended(replace(surroundings(*line.split(), says=says), connect=self._connect))
+        return ended(replace(surroundings(*shlex.split(line), says=says), connect=self._connect))
 
     def answer(self, line: str) -> dict[str, Any]:
         """What a program reads."""
