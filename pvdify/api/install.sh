@@ -39,7 +39,8 @@ if hashlib.sha256(data).hexdigest() != wanted:
 with open(path, "wb") as file:
     file.write(data)
 PYTHON
-  "$made.new/bin/python" -m pip install --quiet --disable-pip-version-check "$made.new/$wheel"
+  "$made.new/bin/python" -m pip install --quiet --disable-pip-version-check "$made.new/$wheel" ||
+    fail 'pip could not install it: the reason stands above'
   rm "$made.new/$wheel"
   # a virtual environment knows its own path: what starts it is written once it has its name
   mv -T "$made.new" "$made"
@@ -49,9 +50,5 @@ ln -sfn "$made/bin/pvdify" "$bin/pvdify"
 "$bin/pvdify" --version >/dev/null || fail "$bin/pvdify does not start"
 printf 'pvdify is installed: %s\n' "$bin/pvdify"
 case :$PATH: in *":$bin:"*) ;; *) printf 'put %s on your PATH\n' "$bin" ;; esac
-if [ -n "$fingerprint" ]; then
-  "$bin/pvdify" hosts:add "$url" --fingerprint "$fingerprint"
-else
-  "$bin/pvdify" hosts:add "$url"
-fi
-printf 'log in with a token of the host, made on it with "sudo pvdify tokens:create NAME":\n  pvdify login\n'
+"$bin/pvdify" hosts:add "$url" ${fingerprint:+--fingerprint "$fingerprint"} >/dev/null
+printf 'it asks %s from now on; log in with a token, made there with "sudo pvdify tokens:create NAME":\n  pvdify login\n' "$url"
