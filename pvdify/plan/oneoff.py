@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pvdify.model.place import Place
     from pvdify.model.release import Release, ReleaseProcess
 
+HOST_SERVICE: Final = "pvdify-host.service"
 _GRACE: Final = 5
 
 
@@ -43,7 +44,7 @@ def piped_one_off(
 ) -> tuple[str, ...]:
     """`systemd-run --pipe … podman run …`: a service, so that nothing of whoever asks is the container's, neither sandbox nor control group.
 
-    systemd ends it when its time is over, even if nobody is there any more who waits for it.
+    systemd ends it when its time is over, and with the service that was asked for it: nobody is there any more who waits for it.
     """
     stop = math.ceil(seconds(release.stop))
     removal = _removal(name, stop, place)
@@ -54,6 +55,7 @@ def piped_one_off(
         "--service-type=exec",
         f"--unit={name}.service",
         f"--description=One-off command of {row.name}",
+        f"--property=BindsTo={HOST_SERVICE}",
         f"--property=RuntimeMaxSec={timeout + _GRACE}",
         f"--property=TimeoutStopSec={stop + _GRACE}",
         "--property=KillMode=mixed",

@@ -76,6 +76,17 @@ def test_one_that_does_not_heed_is_killed_when_its_time_is_over(operator: Operat
     nothing_is_left(operator, within=5)
 
 
+def test_it_ends_with_the_service_that_was_asked_for_it_however_that_ends(operator: Operator) -> None:
+    with operator.by(Way.HTTPS).spawn(*RUN, "--", "/app", "worker") as asking:
+        operator.bed.wait_until(lambda: len(units(operator.bed)) == 1, timeout=30, what="the command to run")
+
+        operator.bed.run("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", "pvdify-host.service")
+
+        asking.communicate(timeout=60)
+    assert 0 != asking.returncode
+    nothing_is_left(operator, within=20)
+
+
 def test_it_is_in_the_slice_of_its_app_and_not_in_that_of_the_service(operator: Operator) -> None:
     with operator.by(Way.HTTPS).spawn(*RUN, "--", "/app", "worker") as asking:
         operator.bed.wait_until(lambda: len(units(operator.bed)) == 1, timeout=30, what="the command to run")
