@@ -13,6 +13,7 @@ from aiohttp import web
 
 from pvdify.errors import (
     AppBusyError,
+    AppNotFoundError,
     NotFoundError,
     PreconditionError,
     RefusedError,
@@ -103,7 +104,8 @@ class Changes:
         self, operation: Operation[Any, Any], asked: Any, headers: Mapping[str, str], claim: _Claim | None
     ) -> Callable[[str], None]:
         wanted = headers.get("If-Match", "").strip()
-        app = operation.app_of(asked)
+        is_named = operation.route is not None and operation.locks in operation.route.parameters()
+        app = operation.app_of(asked) if is_named else ""  # what is only to be made, nobody has seen
 
         def admit(id_: str) -> None:
             if wanted and app and wanted != "*" and self._tag(app) not in {one.strip() for one in wanted.split(",")}:
@@ -127,7 +129,9 @@ class Changes:
             return web.Response(status=204)
         name = operation.app_of(asked)
         listed = await list_apps(self.door.host, Nothing())
-        made = next(one for one in listed.apps if one.name == name)
+        made = next((one for one in listed.apps if one.name == name), None)
+        if made is None:  # destroyed since
+            raise AppNotFoundError(name)
         response = web.Response(body=msgspec.json.encode(made), status=status, content_type="application/json")
         response.headers["Location"] = f"{PREFIX}/apps/{name}"
         return response

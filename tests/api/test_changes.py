@@ -151,6 +151,19 @@ def test_a_change_of_what_is_not_any_more_as_it_was_seen_is_refused(shell: Shell
     assert (200, 204) == (there.status, fresh.status)
 
 
+def test_what_was_made_for_a_key_and_is_gone_since_is_not_found(shell: Shell, tmp_path: Path) -> None:
+    async def ask(ask: Asking) -> tuple[Got, ...]:
+        await ask("POST", "/apps", {"name": "shop"}, Idempotency_Key="one")
+        await ask("DELETE", "/apps/shop")
+        again = await ask("POST", "/apps", {"name": "shop"}, Idempotency_Key="one")
+        return again, await ask("POST", "/apps", {"name": "shop"}, If_Match='"of nothing"')
+
+    again, other = asked(shell, tmp_path, ask)
+
+    assert (404, "app-not-found") == (again.status, again.json["code"])
+    assert 201 == other.status
+
+
 def test_an_answer_that_does_not_wait_names_its_operation(shell: Shell, tmp_path: Path) -> None:
     async def ask(ask: Asking) -> tuple[Got, dict[str, Any], Got]:
         got = await ask("POST", "/apps", {"name": "shop"}, Prefer="respond-async")
