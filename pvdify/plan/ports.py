@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 def front_candidates(manifest: Manifest, *, wanted: int | None) -> tuple[int, ...]:
     """Fronts that no app has, lowest first; just *wanted* if one is asked for."""
-    owners = {row.front: name for name, row in manifest.apps.items()}
+    taken = {row.front for row in manifest.apps.values()}
     if wanted is not None:
-        if wanted in owners:
+        if wanted in taken:
             raise RefusedError(
-                f"cannot use bind_port {wanted}: {owners[wanted]} has it",
-                hint="leave it out to get a free one",
+                f"cannot use bind_port {wanted}: another app has it",  # which, not everybody who asks may know
+                hint="leave it out to get a free one; `pvdify apps` lists whose are taken",
             )
         return (wanted,)
     free = tuple(
-        port for port in range(FRONT_FIRST, FRONT_LAST + 1) if port not in owners and port not in RESERVED_FRONTS
+        port for port in range(FRONT_FIRST, FRONT_LAST + 1) if port not in taken and port not in RESERVED_FRONTS
     )
     if not free:
         raise PortsUsedUpError(f"cannot find a free front: all of {FRONT_FIRST} to {FRONT_LAST} are taken")

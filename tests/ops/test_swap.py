@@ -237,7 +237,7 @@ async def test_an_app_that_apply_could_not_make_is_not_declared_either(world: Wo
     front = world.process().row(APP).front
     wish = Apply(slots=(Slot(name="other", bind_port=front),))
 
-    with pytest.raises(RefusedError, match="blog has it"):
+    with pytest.raises(RefusedError, match="another app has it"):
         await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, wish))
 
     assert not world.settings.app("other").exists()

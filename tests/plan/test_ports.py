@@ -17,7 +17,7 @@ def test_a_front_is_the_lowest_that_no_app_has_and_never_pvdifys_own() -> None:
 
 
 def test_a_front_of_another_app_is_refused_by_name() -> None:
-    with pytest.raises(RefusedError, match="blog has it"):
+    with pytest.raises(RefusedError, match="another app has it"):
         front_candidates(manifest(row()), wanted=3000)
 
 
