@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -68,7 +68,7 @@ class Door:
 
     @contextmanager
     def _audited(self, operation: Operation[Q, A], request: Q, caller: Caller) -> Iterator[None]:
-        """Write down who asked for something that changes something, and how it ended."""
+        """Write down who asked for something that changes something, and how it ended; what was done is answered, also where that cannot be."""
         if not operation.is_change:
             yield
             return
@@ -82,7 +82,8 @@ class Door:
             outcome, code = Outcome.FAILED, error.code if isinstance(error, PvdifyError) else BUG
             raise
         finally:
-            audited(self.host, asked, operation.name, outcome=outcome.value, app=app, code=code)
+            with suppress(PvdifyError):
+                audited(self.host, asked, operation.name, outcome=outcome.value, app=app, code=code)
 
     def _checked(self, operation: Operation[Q, A], request: Q) -> Q:
         """*request*, parsed again; and only `init` may find no state directory that this pvdify can read."""

@@ -74,6 +74,17 @@ async def test_one_that_is_refused_is_written_down_with_its_code(world: World) -
     assert [("accepted", ""), ("failed", "refused")] == audit(world, "ps.run")
 
 
+async def test_what_was_done_is_answered_also_where_its_end_cannot_be_written_down(world: World) -> None:
+    world.fake.console.says = (Output(data=b"one\n"),)
+
+    async with aclosing(door(world).stream(ps.RUN_PIPED, COMMAND, CI)) as output:
+        said = [await anext(output)]
+        world.settings.audit.write_text("no audit")
+        said += [one async for one in output]
+
+    assert ["one\n", ""] == [one.text for one in said]
+
+
 async def test_what_only_looks_is_not_written_down(world: World) -> None:
     before = len(world.process().state.audit_entries(limit=100))
 
