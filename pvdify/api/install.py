@@ -6,6 +6,8 @@ import re
 import shlex
 import ssl
 import sys
+from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Final
 from aiohttp import web
 
 import pvdify
+from pvdify.api.exchange import prepared
 from pvdify.errors import StateError
 from pvdify.model.patterns import closed
 
@@ -22,6 +25,7 @@ WHEELS: Final = web.AppKey("wheels", Path)
 CERTIFICATE: Final = web.AppKey("certificate", str)
 """The certificate that the service shows, as PEM; empty where it speaks without TLS."""
 _VALUES: Final = "url='' wheel='' sum='' fingerprint=''\n"
+_PIECE: Final = 16 * 1024
 _END: Final = "-----END CERTIFICATE-----"
 _HOST: Final = re.compile(closed(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?"))
 
@@ -42,7 +46,7 @@ async def script(request: web.Request) -> web.Response:
     values = {
         "url": f"{request.scheme}://{host}",
         "wheel": path.name,
-        "sum": sha256(path.read_bytes()).hexdigest(),
+        "sum": sha256(_read(path)).hexdigest(),
         "fingerprint": fingerprint,
     }
     text = files("pvdify.api").joinpath("install.sh").read_text(encoding="utf-8")
@@ -58,7 +62,19 @@ async def wheel(request: web.Request) -> web.StreamResponse:
     path = _wheel(request.app)
     if request.match_info["wheel"] != path.name:
         raise web.HTTPNotFound
-    return web.Response(body=path.read_bytes(), headers={"Content-Type": "application/zip"})
+    data = memoryview(_read(path))
+    response = web.StreamResponse(headers={"Content-Type": "application/zip", "Content-Length": str(len(data))})
+    await prepared(request, response).prepare(request)
+    with suppress(ConnectionError):
+        for start in range(0, len(data), _PIECE):  # whoever reads slowly holds a piece, not a copy
+            await response.write(data[start : start + _PIECE])
+        await response.write_eof()
+    return response
+
+
+@cache
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 def _own(certificates: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from aiohttp import ClientPayloadError
 
+import pvdify
 from pvdify.api.streams import READERS_OF_ONE
 from pvdify.operations.wire import PREFIX
 from pvdify.ports import Output
@@ -240,3 +241,15 @@ def test_one_token_reads_so_many_streams_at_a_time_and_others_can_read_theirs(wo
 
     assert (503, "unavailable", "1") == (refused.status, refused.json["code"], refused.headers["Retry-After"])
     assert (200, 200) == (there, again)
+
+
+def test_the_wheel_comes_whole_and_without_a_token(world: World) -> None:
+    name = f"pvdify-{pvdify.__version__}-py3-none-any.whl"
+    wheel = bytes(range(256)) * 1500
+    (world.services.directory / name).write_bytes(wheel)
+
+    async def ask(ask: Asking) -> tuple[int, str, bytes]:
+        async with ask.session.get(f"{ask.base}/install/{name}", headers={"Authorization": ""}) as answer:
+            return answer.status, answer.headers["Content-Type"], await answer.read()
+
+    assert (200, "application/zip", wheel) == world.asked(ask, by_token=True)
