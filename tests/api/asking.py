@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,10 @@ class Asking:
         async with self.session.request(
             method, URL(f"{self.base}{PREFIX}{path}", encoded=True), data=data, headers=named
         ) as answer:
-            return Got(answer.status, answer.headers.copy(), await answer.read())
+            got = Got(answer.status, answer.headers.copy(), await answer.read())
+        if got.status == 413:
+            await asyncio.sleep(0.1)  # aiohttp lets go of a connection that did not take its body only a moment later
+        return got
 
 
 @asynccontextmanager
