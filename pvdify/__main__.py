@@ -36,7 +36,7 @@ def _surroundings() -> Surroundings:
     import os
     from pathlib import Path
 
-    from pvdify.cli.surroundings import Surroundings
+    from pvdify.cli.surroundings import DEFAULT_STATE, Surroundings
     from pvdify.cli.terminal import of_process
     from pvdify.client.vault import Keyring
 
@@ -46,6 +46,7 @@ def _surroundings() -> Surroundings:
         environ=os.environ,
         directory=Path.cwd(),
         is_root=os.geteuid() == 0,
+        has_state=(DEFAULT_STATE / "format").exists(),
         connect=_connected,
         may_connect=_may_connect,
         vault=Keyring(),

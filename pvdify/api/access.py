@@ -81,7 +81,7 @@ class Access:
             raise NotFoundError(f"cannot find the operation {operation.name}")
         app = self._sees(caller, operation, request)
         scope = route.scope_of(request)
-        if not caller.allows(scope):
+        if not route.is_open_to(caller, request):
             of = f" of {app}" if app else ""
             raise ForbiddenError(
                 f"cannot do {operation.name}{of}: the token lacks the scope {scope.value}",

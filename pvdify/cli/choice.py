@@ -38,11 +38,18 @@ def said_by(environ: Mapping[str, str]) -> Said:
 
 
 def chosen(
-    typed: Said, around: Said, *, is_root: bool, may_connect: Callable[[str], bool], hosts: Callable[[], Hosts]
+    typed: Said,
+    around: Said,
+    *,
+    is_root: bool,
+    has_state: bool,
+    may_connect: Callable[[str], bool],
+    hosts: Callable[[], Hosts],
 ) -> Path | RemoteHost | None:
     """The state directory to work on in this process, or the host to ask; None where only root could go on.
 
-    *typed* are the options, *around* is the environment. A token in the environment does not replace that of a login.
+    *typed* are the options, *around* is the environment. Root works where a state directory is (*has_state*), and makes one where no other host
+    is known. A token in the environment does not replace that of a login.
     """
     ways = [name for name in ("url", "host", "state") if getattr(typed, name) is not None]
     if len(ways) > 1:
@@ -55,7 +62,7 @@ def chosen(
             return _with_token(said.host, typed, around, hosts)
         if said.state is not None:
             return said.state
-    if is_root:
+    if is_root and (has_state or hosts().known().current is None):
         return DEFAULT_STATE
     from pvdify.client.address import ADMIN_SOCKET, RemoteHost
 

@@ -9,7 +9,7 @@ import msgspec
 
 from pvdify.cli import tables
 from pvdify.cli.command import command
-from pvdify.cli.login import TRUST, named, trusted
+from pvdify.cli.login import TRUST, named, trusted, warn_of_nearer
 from pvdify.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ async def hosts_use(session: Session, *, name: str) -> None:
     """Ask another of the hosts that you know from now on."""
     session.hosts().use(name)
     session.show(_lines(session), lambda: f"{name} is asked from now on")
+    if not session.is_json:
+        warn_of_nearer(session, name)
 
 
 def _lines(session: Session) -> HostLines:

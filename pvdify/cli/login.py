@@ -66,6 +66,13 @@ async def login(
     if not session.is_json:
         where = "the keyring" if in_keyring else f"{session.around.hosts} (no keyring is there)"
         session.terminal.complain(f"the token is in {where}")
+        warn_of_nearer(session, host.name)
+
+
+def warn_of_nearer(session: Session, name: str) -> None:
+    """Say how to ask the host *name* where another one is nearer."""
+    if nearer := session.nearer(name):
+        session.terminal.complain(f"commands typed here ask {nearer}; say `--host {name}`, or set PVDIFY_HOST={name}")
 
 
 def named(session: Session, url: str | None, name: str | None) -> RemoteHost:

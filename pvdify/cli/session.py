@@ -71,6 +71,13 @@ class Session:
 
         return Hosts(self.around.hosts, self.around.vault)
 
+    def nearer(self, host: str) -> str:
+        """Who is asked here instead of *host* where nothing else is said; empty if that is *host*."""
+        target = self._chosen(Said(), said_by(self.around.environ))
+        if target is None or (not isinstance(target, Path) and target.name == host):
+            return ""
+        return "this machine" if isinstance(target, Path) or target.socket else target.url
+
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """Have a client meanwhile; raise `NotRootError` where only root may, `UnauthorizedError` where a token is missing."""
@@ -104,13 +111,7 @@ class Session:
         self.terminal.print(json_text(answer) if self.is_json else text())
 
     def _target(self) -> Path | RemoteHost:
-        target = chosen(
-            self.said,
-            said_by(self.around.environ),
-            is_root=self.around.is_root,
-            may_connect=self.around.may_connect,
-            hosts=self.hosts,
-        )
+        target = self._chosen(self.said, said_by(self.around.environ))
         if target is None or (target == DEFAULT_STATE and not self.around.is_root):
             argv = shlex.join(self.around.argv)
             raise NotRootError(
@@ -123,3 +124,13 @@ class Session:
                 hint=f"type `pvdify login {target.url}`, or set PVDIFY_TOKEN",
             )
         return target
+
+    def _chosen(self, typed: Said, around: Said) -> Path | RemoteHost | None:
+        return chosen(
+            typed,
+            around,
+            is_root=self.around.is_root,
+            has_state=self.around.has_state,
+            may_connect=self.around.may_connect,
+            hosts=self.hosts,
+        )

@@ -31,8 +31,9 @@ Connect = Callable[["Path | RemoteHost"], "AbstractAsyncContextManager[Client]"]
 class Surroundings:
     """The process that runs a command, as far as the command may know it.
 
-    *connect* makes a client for a state directory of this machine, or for a host elsewhere; *may_connect* says whether the user may open a unix
-    socket. *app_names* reads the names of apps without waiting, *leave* ends the process at once, with nothing undone.
+    *has_state* says whether this machine is a host of pvdify. *connect* makes a client for a state directory of this machine, or for a host
+    elsewhere; *may_connect* says whether the user may open a unix socket. *app_names* reads the names of apps without waiting, *leave* ends the
+    process at once, with nothing undone.
     """
 
     argv: tuple[str, ...]
@@ -40,6 +41,7 @@ class Surroundings:
     environ: Mapping[str, str]
     directory: Path
     is_root: bool
+    has_state: bool
     connect: Connect
     may_connect: Callable[[str], bool]
     vault: Vault

@@ -66,7 +66,7 @@ class Described:
             "tags": [tag(self.operation.name)],
             "summary": self.operation.summary.rstrip("."),
             "description": "\n\n".join(filter(None, (self.about, self._needs(needed)))),
-            "security": [{"bearer": list(needed)}],
+            "security": [{"bearer": [one]} for one in needed],
             "x-scope": list(needed),
             **({"parameters": parameters} if parameters else {}),
             **({"requestBody": self._body()} if takes_body(self.route) else {}),
@@ -74,10 +74,11 @@ class Described:
         }
 
     def _scopes(self) -> tuple[str, ...]:
-        """The scope that a caller needs; where that depends on what is asked, the one that the example needs."""
+        """The scopes of which a caller needs one; where that depends on what is asked, the one that the example needs first."""
+        also = tuple(one.value for one in self.route.also if one is not self.route.scope)
         if isinstance(self.route.scope, Scope):
-            return (self.route.scope.value,)
-        return (self.route.scope_of(self.example.request).value,) if self.example else ()
+            return (self.route.scope.value, *also)
+        return (self.route.scope_of(self.example.request).value, *also) if self.example else also
 
     def _needs(self, scopes: tuple[str, ...]) -> str:
         depends = "" if isinstance(self.route.scope, Scope) else ", or another, by what is asked"

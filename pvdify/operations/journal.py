@@ -10,6 +10,8 @@ from pvdify.model.requests import Follow, FollowEvents, ForOperation, ListOperat
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Kind, Operation, Reach, Route
 
+FOLLOWS: Final = (Scope.DEPLOY, Scope.CONFIG, Scope.DOMAINS)
+"""Who may begin an operation on an app may learn how it ends."""
 LIST: Final = Operation(
     name="operations.list",
     summary="List an app's operations, newest first.",
@@ -24,7 +26,7 @@ INFO: Final = Operation(
     request=ForOperation,
     answer=OperationSummary,
     run="pvdify.ops.journal:operation_info",
-    route=Route(method="GET", path="/operations/{id}", scope=Scope.READ, reach=Reach.OPERATION),
+    route=Route(method="GET", path="/operations/{id}", scope=Scope.READ, also=FOLLOWS, reach=Reach.OPERATION),
 )
 EVENTS: Final = Operation(
     name="operations.events",
@@ -38,6 +40,7 @@ EVENTS: Final = Operation(
         method="GET",
         path="/operations/{id}/events",
         scope=Scope.READ,
+        also=FOLLOWS,
         headers={"after": "Last-Event-ID"},
         reach=Reach.OPERATION,
     ),

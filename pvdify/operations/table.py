@@ -7,7 +7,9 @@ import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+import msgspec
 
 from pvdify.model.answers import Changed
 from pvdify.model.parse import from_value
@@ -15,7 +17,7 @@ from pvdify.model.requests import Request
 from pvdify.model.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 
     from pvdify.model.caller import Caller
     from pvdify.ops.host import Host
@@ -64,8 +66,9 @@ class In(StrEnum):
 class Route(Generic[Q]):
     """How an operation is reached over HTTP; its scope may depend on what is asked.
 
-    *media* is the type of an answer that is text; None where it is JSON, or the lines of a stream. *app* is the field of the request
-    that names the app, where it is not `app` in the path. *reach* is said only where the path does not show it.
+    A scope of *also* is enough as well. *media* is the type of an answer that is text; None where it is JSON, or the lines of a stream.
+    *app* is the field of the request that names the app, where it is not `app` in the path. *reach* is said only where the path does
+    not show it.
     """
 
     method: str
@@ -76,6 +79,7 @@ class Route(Generic[Q]):
     headers: Mapping[str, str] = field(default_factory=dict)
     media: str | None = None
     app: str = "app"
+    also: tuple[Scope, ...] = ()
     reach: Reach | None = None
 
     def parameters(self) -> tuple[str, ...]:
@@ -93,6 +97,10 @@ class Route(Generic[Q]):
     def scope_of(self, request: Q) -> Scope:
         """What the caller of *request* must be allowed to do."""
         return self.scope if isinstance(self.scope, Scope) else self.scope(request)
+
+    def is_open_to(self, caller: Caller, request: Q) -> bool:
+        """Whether what *caller* may do is enough for *request*."""
+        return any(caller.allows(scope) for scope in (self.scope_of(request), *self.also))
 
     @property
     def touches(self) -> Reach:
@@ -132,14 +140,9 @@ class Operation(Generic[Q, A]):
         return str(getattr(request, self.locks)) if self.locks else ""
 
     def told(self, request: Q) -> dict[str, str | int | float | bool | None]:
-        """What the audit may keep of *request*: plain fields and lists of words, but no secret, and only the beginning of a long text."""
-        names = (name for name in request.__struct_fields__ if name not in self.secrets)
-        fields = {name: _in_words(getattr(request, name)) for name in names}
-        return {
-            name: value[:_TOLD] if isinstance(value, str) else value
-            for name, value in fields.items()
-            if isinstance(value, str | int | float)
-        }
+        """What the audit may keep of *request*, as far as it was said: no secret, of objects with texts only the names, and no long text whole."""
+        said = {name: value for name, value in msgspec.to_builtins(request).items() if name not in self.secrets}
+        return {name: value[:_TOLD] if isinstance(value, str) else value for name, value in _plain(said)}
 
     def value(self) -> Callable[[Host, Q], Awaitable[A]]:
         """The function of a value; one that *knows_caller* takes the caller as well."""
@@ -169,10 +172,20 @@ class Operation(Generic[Q, A]):
         return getattr(import_module(module), name)
 
 
-def _in_words(value: object) -> object:
-    """*value*, or the text that its words make."""
-    is_words = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
-    return shlex.join(map(str, cast("tuple[str, ...]", value))) if is_words else value
+def _plain(said: Mapping[str, Any]) -> Iterator[tuple[str, str | int | float | bool | None]]:
+    """What is said in plain values: lists of words as a shell would have them, counts by name, and of all else only the names."""
+    for name, value in said.items():
+        match value:
+            case str() | int() | float() | None:
+                yield name, value
+            case list() | tuple() if all(isinstance(one, str) for one in value):
+                yield name, shlex.join(value)
+            case dict() if all(isinstance(one, int) for one in value.values()):
+                yield from ((f"{name}.{key}", number) for key, number in value.items())
+            case dict():
+                yield name, ", ".join(value)
+            case _:
+                yield name, ", ".join(str(one["name"]) for one in value if isinstance(one, dict) and "name" in one)
 
 
 Change = Operation[Q, Changed]

@@ -52,7 +52,7 @@ WHOAMI: Final = Operation(
     request=Nothing,
     answer=WhoAmI,
     run="pvdify.ops.tokens:who_am_i",
-    route=Route(method="GET", path="/whoami", scope=Scope.READ, reach=Reach.ANY),
+    route=Route(method="GET", path="/whoami", scope=Scope.READ, also=tuple(Scope), reach=Reach.ANY),
     knows_caller=True,
 )
 AUDIT: Final = Operation(

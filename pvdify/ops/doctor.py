@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import Check, CheckStatus, Doctor
+from pvdify.model.names import UnitName
 from pvdify.ops.deploy import DISK_FLOOR
 from pvdify.ops.move import servers
 from pvdify.ops.publish import programs, validate
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
 
 Checks = AsyncIterator[Check]
+_SOCKETS: Final = (UnitName("pvdifyd.socket"), UnitName("pvdify-host.socket"), UnitName("pvdify-admin.socket"))
+_SERVICES: Final = (UnitName("pvdifyd.service"), UnitName("pvdify-host.service"))
 
 
 async def doctor(host: Host, _request: Nothing) -> Doctor:
@@ -114,6 +117,22 @@ async def _apps(host: Host) -> Checks:
             yield _fail(row.name, error.message, error.hint)
 
 
+async def _api(host: Host) -> Checks:
+    """The API runs only while somebody asks it: what is there all the time are its sockets."""
+    statuses = await host.systemd.show(*_SOCKETS, *_SERVICES)
+    installed = [one for one in statuses if one.load != "not-found"]
+    for status in installed:
+        if status.active == "failed":
+            why = f"journalctl -u {status.unit} -n 50, then `systemctl restart {' '.join(_SOCKETS)}`"
+            yield _fail("api", f"{status.unit} failed ({status.result})", why)
+        elif status.unit in _SOCKETS and status.active != "active":
+            yield _warn("api", f"{status.unit} is {status.active}", f"systemctl start {status.unit}")
+        elif status.unit in _SERVICES and status.result != "success":
+            yield _fail("api", f"{status.unit} cannot start ({status.result})", f"journalctl -u {status.unit} -n 50")
+    if installed and all(one.active == "active" for one in installed if one.unit in _SOCKETS):
+        yield _ok("api", "its sockets are open")
+
+
 async def _app(host: Host, manifest: Manifest, row: AppRow) -> Checks:
     live = row.live_instances()
     statuses = await host.systemd.show(*(one.instance(row.name).unit for one in live)) if live else ()
@@ -150,6 +169,7 @@ _LOOKS: Final[dict[str, Callable[[Host], Checks]]] = {
     "artefacts": _whole_tree,
     "disk": _disk,
     "router": _router,
+    "api": _api,
     "apps": _apps,
 }
 

@@ -78,7 +78,7 @@ class World:
             return 404, "not-found"
         if token.apps and route.touches is Reach.HOST:
             return 403, "forbidden"
-        if token.scope not in {Scope.ADMIN, route.scope}:
+        if token.scope not in {Scope.ADMIN, route.scope, *route.also}:
             return 403, "forbidden"
         return 409, "refused"
 

@@ -124,6 +124,7 @@ class Given(TypedDict, total=False):
     environ: Mapping[str, str] | None
     directory: Path
     is_root: bool
+    has_state: bool
     says: str
     apps: tuple[str, ...]
     is_interactive: bool
@@ -167,6 +168,7 @@ def surroundings(*argv: str, **given: Unpack[Given]) -> Surroundings:
         environ=given.get("environ") or {},
         directory=given.get("directory", Path("/")),
         is_root=given.get("is_root", True),
+        has_state=given.get("has_state", True),
         connect=connect,
         may_connect=given.get("sockets", ()).__contains__,
         vault=given.get("vault") or FakeVault(),

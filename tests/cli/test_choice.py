@@ -40,9 +40,10 @@ def pick(
     *,
     hosts: Hosts,
     is_root: bool = False,
+    has_state: bool = True,
     may_connect: Callable[[str], bool] = lambda _socket: False,
 ) -> Path | RemoteHost | None:
-    return chosen(typed, around, is_root=is_root, may_connect=may_connect, hosts=lambda: hosts)
+    return chosen(typed, around, is_root=is_root, has_state=has_state, may_connect=may_connect, hosts=lambda: hosts)
 
 
 def with_token(host: RemoteHost, token: str) -> RemoteHost:
@@ -70,6 +71,10 @@ def test_what_was_typed_wins_then_the_environment_then_what_is_nearest(
 
 def test_root_works_on_its_own_host_also_where_a_service_is(hosts: Hosts) -> None:
     assert HERE == pick(hosts=hosts, is_root=True, may_connect=lambda _socket: True)
+
+
+def test_root_of_a_machine_that_is_no_host_asks_the_one_that_was_logged_in_to(hosts: Hosts) -> None:
+    assert ONE == pick(hosts=hosts, is_root=True, has_state=False)
 
 
 def test_an_operator_asks_the_service_of_the_host(hosts: Hosts) -> None:

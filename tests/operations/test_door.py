@@ -10,8 +10,9 @@ import pytest
 
 from pvdify.errors import RefusedError, SpecError
 from pvdify.model.caller import Caller, Via
-from pvdify.model.requests import ForApp, Login, Nothing, ReadLogs, RunOnce
-from pvdify.operations import apps, host, logs, ps, registry
+from pvdify.model.requests import Apply, ForApp, Login, Nothing, ReadLogs, RunOnce, Scale
+from pvdify.model.slot import Slot
+from pvdify.operations import apps, declared, host, logs, ps, registry
 from pvdify.operations.conductor import Conductor
 from pvdify.operations.door import Door
 from pvdify.ports import Output
@@ -106,7 +107,8 @@ def test_the_audit_is_told_words_and_numbers_and_no_secret() -> None:
     told = registry.LOGIN.told(Login(registry="ghcr.io", user="ada", password="s3cret"))  # noqa: S106 - of nobody
 
     assert {"registry": "ghcr.io", "user": "ada"} == told
-    assert {"app": APP, "command": "bin/migrate 'to the top'", "interactive": False, "timeout": 3600} == (
-        ps.RUN_PIPED.told(COMMAND)
-    )
+    assert {"app": APP, "command": "bin/migrate 'to the top'"} == ps.RUN_PIPED.told(COMMAND)
+    assert {"app": APP, "processes.web": 2} == ps.SCALE.told(Scale(app=APP, processes={"web": 2}))
+    slots = (Slot(name="blog", env={"KEY": "s3cret"}), Slot(name="shop"))
+    assert {"slots": "blog, shop", "deploy": True} == declared.APPLY.told(Apply(slots=slots, deploy=True))
     assert 200 == len(str(ps.RUN_PIPED.told(RunOnce(app=APP, command=("x" * 500,)))["command"]))
