@@ -33,6 +33,8 @@ _BATCH: Final = 500
 _LOOK_AGAIN: Final = 1.0
 _LONGEST: Final = 1024 * 1024
 _ERROR: Final = 3
+_ROOT: Final = "0"
+"""Whose process wrote an entry: conmon's and systemd's are root's, and what anybody else calls a line of an app is none."""
 _OUT_OF_MEMORY: Final = "fe6faa94e7774663a0da52717891d8ef"
 """`SD_MESSAGE_UNIT_OUT_OF_MEMORY` in systemd's sd-messages.h."""
 _SECONDS: Final = re.compile(r"UNIX seconds: @(\d+(?:\.\d+)?)")
@@ -176,6 +178,7 @@ class _Tape:
 
 def _reader(query: LogQuery) -> Reader:
     reader = _opened()
+    reader.add_match(_UID=_ROOT)
     if query.unit is not None:
         reader.add_match(CONTAINER_NAME=query.unit.removesuffix(".service"))
     else:
@@ -259,6 +262,7 @@ def _was_oom_killed(unit: UnitName, since: datetime | None) -> bool:
     with closing(_opened()) as reader:
         reader.add_match(MESSAGE_ID=_OUT_OF_MEMORY)
         reader.add_match(UNIT=unit)
+        reader.add_match(_UID=_ROOT)
         if any(True for _ in _entries(reader, since)):
             return True
     with closing(_opened()) as reader:

@@ -75,6 +75,15 @@ async def test_what_podman_says_of_a_container_is_not_its_output(web: Instance) 
     assert ["mine"] == [line.text for line in await lines(LogQuery(app=web.app), at_least=1)]
 
 
+async def test_what_others_than_root_say_is_no_line_of_an_app(web: Instance) -> None:
+    fields = (f"CONTAINER_NAME={web.name}", f"PVDIFY_APP={web.app}", "PRIORITY=6", "MESSAGE=forged", "")
+    await anyio.run_process(["logger", "--journald"], input="\n".join(fields).encode(), user="nobody")
+    send(web, "mine\n")
+
+    assert ["mine"] == [line.text for line in await lines(LogQuery(app=web.app), at_least=1)]
+    assert ("mine",) == await Journald().tail(web.unit, since=None, lines=20)
+
+
 async def test_bytes_that_are_no_text_are_shown_as_far_as_they_go(web: Instance) -> None:
     journal.sendv(*(b"MESSAGE=caf\xe9\x00!\n", f"CONTAINER_NAME={web.name}", f"PVDIFY_APP={web.app}", b"PRIORITY=6"))
 
