@@ -16,6 +16,7 @@ from aiohttp import web
 
 from pvdify.api.gate import TooSlowError
 from pvdify.errors import ForbiddenError, PvdifyError, TokenInvalidError, UnauthorizedError
+from pvdify.model.names import APP_PATTERN
 from pvdify.model.patterns import closed
 from pvdify.operations.problem import MEDIA, PROTOCOL, Problem, problem_of, protocol_problem
 from pvdify.operations.wire import PREFIX
@@ -34,6 +35,7 @@ DESCRIPTION: Final = f"{PREFIX}/openapi.json"
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 CALLER: Final = web.RequestKey("caller", str)
 OPERATION: Final = web.RequestKey("operation", str)
+_APP: Final = re.compile(closed(APP_PATTERN))
 _ID: Final = re.compile(closed(r"[A-Za-z0-9_-]{8,64}"))
 _REALM: Final = 'Bearer realm="pvdify"'
 _ERROR: Final = 3
@@ -59,6 +61,7 @@ class Requests:
         self.seconds[operation] += seconds  # type: ignore[assignment]  # a Counter adds what it is given
         route = request.match_info.route.resource
         path = route.canonical if route is not None else "(no route)"
+        app = request.match_info.get("app", "")
         self.send(
             f"{request.method} {path} {status} {seconds * 1000:.1f} ms",
             PRIORITY=_INFO,
@@ -69,7 +72,7 @@ class Requests:
             PVDIFY_MS=f"{seconds * 1000:.1f}",
             PVDIFY_CALLER=request.get(CALLER, ""),
             PVDIFY_REMOTE=request.remote or "",
-            PVDIFY_API_APP=request.match_info.get("app", "")[:64],
+            PVDIFY_API_APP=app if _APP.search(app) else "",  # what is put there by mistake may be a token
         )
 
     def metrics(self) -> tuple[Metric, ...]:

@@ -195,6 +195,15 @@ def test_a_request_without_a_good_token_is_told_so_as_the_standard_says(
     assert f"WWW-Authenticate: {challenge}\r\n".encode() in got
 
 
+def test_a_token_in_the_wrong_place_is_not_written_down(services: Services, token: str) -> None:
+    paths = (f"/apps/{token}", f"/apps/blog/{token}", f"/operations/{token}", f"/apps?token={token}", f"/{token}")
+
+    statuses = [asyncio.run(ask(services, token, "front", "GET", path, None)).status for path in paths]
+
+    assert [422, 404, 422, 422, 404] == statuses
+    assert not [entry for entry in services.journal if token in str(entry)]
+
+
 SMUGGLED = b"GET /api/v1/tokens HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
