@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-_LONGEST_LINE: Final = 16 * 1024
+LONGEST_LINE: Final = 16 * 1024
 """Bytes of a path with its query: the longest text that may be looked for in logs, each character of it in 12 bytes, fits in."""
 _LONG: Final = (431, "cannot read a request with a line this long")
 _BROKEN: Final = (400, "cannot read this as HTTP")
@@ -54,7 +54,7 @@ def protocols(server: web.Server) -> Callable[[], asyncio.Protocol]:
         loop=asyncio.get_running_loop(),
         access_log=None,  # type: ignore[arg-type]  # aiohttp itself allows it
         keepalive_timeout=_NEVER,
-        max_line_size=_LONGEST_LINE,
+        max_line_size=LONGEST_LINE,
         # a kilobyte that becomes a megabyte would keep all others waiting, and no operation needs it
         auto_decompress=False,
     )

@@ -76,7 +76,8 @@ PARAMETERS: Final[Mapping[str, Json]] = {
     },
     "Prefer": {
         "description": "With `respond-async` the answer is 202, at once, as for changes that always take their time.",
-        "schema": {"type": "string", "enum": ["respond-async"]},
+        "schema": {"type": "string"},
+        "example": "respond-async",
     },
 }
 _OF_PROBLEMS: Final = {401: ("WWW-Authenticate",), 403: ("WWW-Authenticate",), 503: ("Retry-After",)}

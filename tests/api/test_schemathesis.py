@@ -43,6 +43,9 @@ bearer = "${PVDIFY_TOKEN}"
 [cache]
 enabled = false
 
+[checks.negative_data_rejection]
+expected-statuses = ["4xx"]
+
 [[operations]] # would never end, and as text has no events to count
 include-operation-id = "logs.read"
 parameters = { follow = false }

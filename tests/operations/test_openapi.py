@@ -16,6 +16,10 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from pvdify import errors
+from pvdify.api.exchange import MAX_HEADERS
+from pvdify.api.gate import LIMITS
+from pvdify.api.protocol import LONGEST_LINE
+from pvdify.api.streams import HEARTBEAT
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import AppSummary
 from pvdify.model.scope import Scope
@@ -25,7 +29,7 @@ from pvdify.operations.examples import EXAMPLES, problems
 from pvdify.operations.openapi import document, openapi
 from pvdify.operations.problem import PROTOCOL
 from pvdify.operations.registered import OPERATIONS
-from pvdify.operations.table import Kind
+from pvdify.operations.table import BODY_LIMIT, Kind
 from pvdify.operations.wire import PREFIX, request_of
 from tests.operations.reference import MARK, pretty, reference
 from tests.render.golden import GoldenFile
@@ -292,6 +296,25 @@ def test_what_the_head_shows_is_so() -> None:
     head, _, _ = (DOCS / "api.md").read_text().partition(MARK)
 
     assert [pretty(msgspec.to_builtins(problems()[422]))] == [one.strip() for one in told_in(head, "json")]
+
+
+def test_the_limits_are_those_of_the_services() -> None:
+    head, _, _ = (DOCS / "api.md").read_text().partition(MARK)
+    told = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", head.partition("## Limits")[2], flags=re.MULTILINE))
+    line, head_size, rate = LONGEST_LINE >> 10, LIMITS.head_size >> 10, LIMITS.rate >> 10
+
+    assert (
+        f"{head_size} KiB, {MAX_HEADERS} headers of 8 KiB, a path with its query of {line} KiB, within {LIMITS.head:.0f} seconds"
+        == told["a request's head"]
+    )
+    assert (
+        f"{BODY_LIMIT >> 10} KiB where nothing else is said, within {LIMITS.body:.0f} seconds; a larger one at {rate} KiB a second or faster"
+        == told["a body"]
+    )
+    assert str(LIMITS.per_peer) == told["connections from one address (IPv6: one /64)"]
+    assert f"is closed after {LIMITS.keep_alive:.0f} seconds" == told["an idle connection"]
+    assert f"comes every {HEARTBEAT:.0f} seconds" in head
+    assert f"takes nothing for {LIMITS.stall:.0f} seconds is dropped" in head
 
 
 def test_every_curl_is_a_request_that_would_be_served() -> None:
