@@ -157,6 +157,9 @@ class Router(Protocol):
     async def servers(self, app: str) -> tuple[Server, ...]:
         """The servers of *app* that take new requests now."""
 
+    async def known(self, app: str) -> tuple[str, ...]:
+        """The names of all servers of *app*, also of those that only finish what they have, or are dead."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:

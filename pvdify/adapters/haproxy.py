@@ -117,6 +117,9 @@ class HAProxy:
             if row.is_ready and row.is_up
         )
 
+    async def known(self, app: str) -> tuple[str, ...]:
+        return tuple(sorted(row.name for row in await self._rows(app)))
+
     async def _add(self, app: str, wanted: dict[str, Server], present: dict[str, Row]) -> None:
         for server in wanted.values():
             if server.name not in present:

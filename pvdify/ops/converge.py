@@ -37,6 +37,8 @@ async def converge(host: Host, running: Running, app: str) -> None:
     extra = await leftovers(host, app, live)
     if extra:
         await _end(host, running, app, row, extra)
+    if row is not None and await host.router.is_running():
+        await _forget(host, app, live)
     if row is not None:
         await drop_unneeded(host, running, app)
     await load(host, app, at_least=host.state.current().number)
@@ -95,5 +97,10 @@ async def _end(host: Host, running: Running, app: str, row: AppRow | None, extra
     for container in await host.podman.containers(f"pvdify-{app}-v"):
         if instance_of(container.name) in extra:
             await host.podman.remove_container(container.name)
-    if row is not None and await host.router.is_running():
-        await host.router.forget(app, tuple(one.server for one in extra))
+
+
+async def _forget(host: Host, app: str, live: tuple[Instance, ...]) -> None:
+    """Let the router forget all but *live*: also whom a killed operation had stopped and not yet told of."""
+    others = set(await host.router.known(app)) - {one.server for one in live}
+    if others:
+        await host.router.forget(app, tuple(sorted(others)))

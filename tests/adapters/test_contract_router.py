@@ -55,6 +55,7 @@ async def test_a_swap_lets_the_new_server_in_and_the_old_one_finish(router: Rout
         await router.port.reconcile("blog", (SECOND,))
 
         assert (SECOND,) == await router.port.servers("blog")
+        assert {OLD, NEW} <= set(await router.port.known("blog"))
         assert Workers.BUSY is await router.port.drained("blog", (OLD,))
         assert Workers.DRAINED is await router.port.drained("blog", (NEW,))
     await _drains(router, OLD)

@@ -12,6 +12,7 @@ from pvdify.operations.registered import OPERATIONS
 from tests.e2e.api.ask import asked
 from tests.e2e.journal import has, operations
 from tests.e2e.kill.state import row, wrong
+from tests.e2e.load import Load
 from tests.e2e.operator import ADDRESS, CERTIFICATE, REGISTRY, Operator, Way
 
 if TYPE_CHECKING:
@@ -189,6 +190,27 @@ def test_a_deploy_goes_on_while_the_service_that_faces_the_network_is_killed_aga
     assert 0 == deploy.returncode, said + complained
     assert "is live" in said
     assert tag in _source(operator)
+
+
+def test_no_request_of_an_app_fails_while_it_is_changed_over_the_api(operator: Operator) -> None:
+    front = row(operator.bed, "blog").front
+    load = Load(operator.bed, front, keep_alive=3, new=2, slow=1, websockets=0, uploads=1, rate=400, seconds=300)
+
+    with load:
+        for argv in (
+            ("deploy", "blog", "--image", f"{REGISTRY}/sample:v1"),
+            ("ps:scale", "blog", "web=3"),
+            ("deploy", "blog", "--image", f"{REGISTRY}/sample:v2"),
+            ("ps:restart", "blog"),
+            ("rollback", "blog"),
+            ("ps:scale", "blog", "web=1"),
+        ):
+            assert "done" == operator.answer(*argv)["outcome"]
+
+    assert load.result is not None
+    assert () == load.result.failures
+    assert load.result.requests >= 1000
+    assert [] == wrong(operator, "blog", live=row(operator.bed, "blog").live)
 
 
 def test_whoever_takes_over_the_service_that_faces_the_network_gets_nothing_without_a_token(operator: Operator) -> None:

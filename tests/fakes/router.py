@@ -98,6 +98,10 @@ class FakeRouter:
             for name in sorted(backend.ready)
         )
 
+    async def known(self, app: str) -> tuple[str, ...]:
+        await anyio.lowlevel.checkpoint()
+        return tuple(sorted(self._backend(app).ports))
+
     async def _change(self, action: str) -> None:
         await anyio.lowlevel.checkpoint()
         self.actions.append(action)

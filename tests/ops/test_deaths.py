@@ -91,6 +91,16 @@ async def test_a_destroyed_app_is_there_whole_or_gone_whole(begun: World, tmp_pa
         assert is_there == world.settings.slot(APP).exists(), f"line {number}"
 
 
+async def test_a_server_that_was_stopped_and_not_yet_forgotten_is_forgotten_by_recovery(begun: World) -> None:
+    """Between two lines of the journal the old instance is stopped first, and the router told of it next."""
+    assert await begun.die("v2", at=14, is_after=True, act=kill)
+    begun.fake.router.backends["blog"].ports["v77-web-1"] = 29_999
+
+    assert await recover_all(begun.process(), print)
+
+    assert set(begun.fake.router.serving("blog")) == set(begun.fake.router.backends["blog"].ports)
+
+
 async def test_one_recovery_that_fails_does_not_stop_the_others(begun: World) -> None:
     world = begun
     await world.die("v3", at=8, is_after=True, act=kill)
