@@ -36,6 +36,7 @@ ROTATE: Final = Operation(
     run="pvdify.ops.tokens:rotate_token",
     route=Route(method="POST", path="/tokens/{id}/rotate", scope=Scope.ADMIN),
     is_change=True,
+    knows_caller=True,
 )
 REVOKE: Final = Operation(
     name="tokens.revoke",

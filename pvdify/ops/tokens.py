@@ -24,7 +24,7 @@ async def list_tokens(host: Host, _request: Nothing) -> Tokens:
 
 
 async def create_token(host: Host, request: CreateToken, caller: Caller) -> TokenMade:
-    """Make a token that may do no more than its maker."""
+    """Make a token that may do no more than its maker, and ends no later."""
     if not all(caller.allows(scope) for scope in request.scopes):
         raise ForbiddenError("cannot make a token that may do more than its maker")
     text = new_text()
@@ -35,21 +35,21 @@ async def create_token(host: Host, request: CreateToken, caller: Caller) -> Toke
         apps=tuple(sorted(set(request.apps))),
         created_at=host.now(),
         created_by=caller.name,
-        expires_at=_in(host, days=request.days),
+        expires_at=_end(host, request.days, caller),
         digest=digest(text),
     )
     host.state.add_token(token)
     return _made(host, token, text)
 
 
-async def rotate_token(host: Host, request: RotateToken) -> TokenMade:
-    """Give a token a new text; the old one works until the overlap is over, or the old expiry."""
+async def rotate_token(host: Host, request: RotateToken, caller: Caller) -> TokenMade:
+    """Give a token a new text, and no longer a life than the caller's; the old one works until the overlap is over, or the old expiry."""
     old, text = _token(host, request.id), new_text()
     until = _in(host, seconds=request.overlap)
     token = msgspec.structs.replace(
         old,
         digest=digest(text),
-        expires_at=_in(host, days=request.days),
+        expires_at=_end(host, request.days, caller),
         previous_digest=old.digest,
         previous_until=min(until, old.expires_at or until),
     )
@@ -100,6 +100,12 @@ def _info(host: Host, token: Token) -> TokenInfo:
 
 def _made(host: Host, token: Token, text: str) -> TokenMade:
     return TokenMade(token=text, **msgspec.structs.asdict(_info(host, token)))
+
+
+def _end(host: Host, days: int | None, caller: Caller) -> str:
+    """When a token of *days* ends that *caller* makes; never after the caller's own."""
+    end = _in(host, days=days)
+    return min(end or caller.expires_at, caller.expires_at) if caller.expires_at else end
 
 
 def _in(host: Host, *, days: int | None = 0, seconds: int = 0) -> str:

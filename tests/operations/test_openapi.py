@@ -19,7 +19,7 @@ from pvdify import errors
 from pvdify.api.exchange import MAX_HEADERS
 from pvdify.api.gate import LIMITS
 from pvdify.api.protocol import LONGEST_LINE
-from pvdify.api.streams import HEARTBEAT
+from pvdify.api.streams import HEARTBEAT, READERS, READERS_OF_ONE
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import AppSummary
 from pvdify.model.scope import Scope
@@ -313,6 +313,9 @@ def test_the_limits_are_those_of_the_services() -> None:
     )
     assert str(LIMITS.per_peer) == told["connections from one address (IPv6: one /64)"]
     assert f"is closed after {LIMITS.keep_alive:.0f} seconds" == told["an idle connection"]
+    assert (
+        f"{READERS_OF_ONE} of one token or person, {READERS} together; then `503`" == told["streams that are followed"]
+    )
     assert f"comes every {HEARTBEAT:.0f} seconds" in head
     assert f"takes nothing for {LIMITS.stall:.0f} seconds is dropped" in head
 

@@ -93,7 +93,7 @@ async def test_a_destroyed_app_is_there_whole_or_gone_whole(begun: World, tmp_pa
 
 async def test_a_server_that_was_stopped_and_not_yet_forgotten_is_forgotten_by_recovery(begun: World) -> None:
     """Between two lines of the journal the old instance is stopped first, and the router told of it next."""
-    assert await begun.die("v2", at=14, is_after=True, act=kill)
+    assert await begun.die("v3", at=14, is_after=True, act=kill)
     begun.fake.router.backends["blog"].ports["v77-web-1"] = 29_999
 
     assert await recover_all(begun.process(), print)
