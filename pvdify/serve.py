@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import asyncio
 import gc
 import logging
 import os
@@ -12,17 +12,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import anyio
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    import anyio
     from aiohttp import web
 
     from pvdify.api.exchange import Requests
     from pvdify.api.gate import Gate
     from pvdify.ops.host import Host
 
+_IDLE: Final = 30.0
+_USAGE: Final = 64
 _OBJECTS_AT_START: Final = 50_000
 _PATIENCE: Final = 30.0
 """Seconds that running operations have to end by themselves when the service is told to go; then they are cancelled, and undo what they did."""
@@ -30,14 +31,16 @@ _PATIENCE: Final = 30.0
 
 def main(argv: list[str]) -> int:
     """Serve until nobody needs it, or until it is told to go."""
-    parser = argparse.ArgumentParser(prog="python -m pvdify.serve", description=__doc__)
-    parser.add_argument("--role", choices=("api", "host"), required=True)
-    parser.add_argument(
-        "--idle", type=float, default=30.0, metavar="SECONDS", help="go after so long without a request"
-    )
-    said = parser.parse_args(argv)
+    match argv:
+        case ["--role", ("api" | "host") as role]:
+            idle = _IDLE
+        case ["--role", ("api" | "host") as role, "--idle", seconds]:
+            idle = float(seconds)
+        case _:
+            sys.stderr.write("usage: python -m pvdify.serve --role api|host [--idle SECONDS]\n")
+            return _USAGE
     gc.set_threshold(_OBJECTS_AT_START)  # what imports make is there to stay
-    anyio.run(_api if said.role == "api" else _host, said.idle, backend="asyncio")
+    asyncio.run(_api(idle) if role == "api" else _host(idle))
     return 0
 
 
@@ -54,6 +57,8 @@ async def _api(idle: float) -> None:
 
 
 async def _host(idle: float) -> None:
+    import anyio
+
     from pvdify.api.access import Access
     from pvdify.api.host import application
     from pvdify.operations.conductor import Conductor

@@ -17,7 +17,6 @@ from pvdify.api.exchange import ID_HEADER, REQUEST_ID, Requests, middleware, pre
 from pvdify.api.health import health
 from pvdify.api.install import script, wheel
 from pvdify.api.routes import read, routes
-from pvdify.api.streams import cut_short, while_read
 from pvdify.errors import UnreachableError
 from pvdify.operations.wire import PREFIX, Parts, parts_of
 
@@ -87,6 +86,8 @@ class _Front:
         headers = {name: answer.headers[name] for name in _BACK if name in answer.headers}
         if answer.content_length is not None:
             return web.Response(status=answer.status, headers=headers, body=await answer.read())
+        from pvdify.api.streams import cut_short, while_read  # anyio, which no other answer needs
+
         response = web.StreamResponse(status=answer.status, headers=headers)
         await prepared(request, response).prepare(request)
         async with while_read(request, self.gate):
