@@ -192,6 +192,17 @@ def test_a_deploy_goes_on_while_the_service_that_faces_the_network_is_killed_aga
     assert tag in _source(operator)
 
 
+def test_a_stream_that_has_nothing_to_say_gives_a_sign_of_life(operator: Operator, token: str) -> None:
+    head = f"-H 'Authorization: Bearer {token}' -H 'Accept: text/event-stream'"
+    url = f"{ADDRESS}/api/v1/apps/blog/logs?follow=true&lines=0"
+
+    heard = operator.bed.run(
+        "bash", "-c", f"curl -sN --max-time 40 --cacert {CERTIFICATE} {head} '{url}' | grep -m 1 '^:$'", timeout=60
+    )
+
+    assert ":\n" == heard.stdout
+
+
 def test_no_request_of_an_app_fails_while_it_is_changed_over_the_api(operator: Operator) -> None:
     front = row(operator.bed, "blog").front
     load = Load(operator.bed, front, keep_alive=3, new=2, slow=1, websockets=0, uploads=1, rate=400, seconds=300)
