@@ -13,12 +13,14 @@ from pvdify.api.health import answered, health
 from pvdify.api.routes import read, routes
 from pvdify.api.streams import Readers, streamed
 from pvdify.errors import PastTheSwitchError, RefusedError
+from pvdify.model.caller import Asked
 from pvdify.model.requests import ForOperation
 from pvdify.operations import journal
 from pvdify.operations.host import METRICS
 from pvdify.operations.table import Kind
 from pvdify.operations.wire import PREFIX
 from pvdify.ops.journal import operation_info
+from pvdify.ops.perform import audited
 from pvdify.render.exposition import exposition
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class _Service:
         asked = await read(operation, request)
         self.access.authorise(caller, operation, asked)
         if operation.name == journal.CANCEL.name:
-            return await self._cancelled(asked.id)
+            return await self._cancelled(asked.id, caller)
         match operation.kind:
             case Kind.CHANGE:
                 return await self.changes.accepted(operation, asked, caller, request.headers)
@@ -93,7 +95,7 @@ class _Service:
             answers = self.door.stream(operation, asked, caller)
             return await streamed(request, operation, answers, gate=self.gate, may=lambda: self.access.lasts(request))
 
-    async def _cancelled(self, id_: str) -> web.Response:
+    async def _cancelled(self, id_: str, caller: Caller) -> web.Response:
         """Ask an operation to stop; it answers at once, and the operation's own events tell when it has undone everything."""
         summary = await operation_info(self.door.host, ForOperation(id=id_))
         if summary.status not in {"running", "dead"}:
@@ -103,6 +105,9 @@ class _Service:
                 f"cannot cancel operation {id_}: it runs in another process",
                 hint="press Ctrl-C where it was typed",
             )
+        audited(
+            self.door.host, Asked(caller=caller), journal.CANCEL.name, outcome="asked", operation=id_, app=summary.app
+        )
         if not self.door.conductor.cancel(id_):
             raise PastTheSwitchError(f"cannot cancel operation {id_}: its switch is in force, it only goes forward")
         return answered(summary)

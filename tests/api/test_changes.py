@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pvdify.ports import Answer
 from pvdify.store.state import State
 from tests.api.asking import Got, operator
 from tests.api.services import served
@@ -184,6 +185,23 @@ def test_what_failed_is_told_as_it_is_on_the_host(shell: Shell, tmp_path: Path) 
 
     assert ("failed", "pull", "image-not-found") == (end["status"], end["failure"]["phase"], end["failure"]["code"])
     assert end["result"] is None
+
+
+def test_whoever_cancels_an_operation_is_in_the_audit(shell: Shell, tmp_path: Path) -> None:
+    shell.fake.network.apps["pvdify-blog-v1-web-*"] = Answer(error="connection refused")
+
+    async def ask(ask: Asking) -> tuple[Got, dict[str, Any], Got]:
+        got = await ask("POST", "/apps/blog/releases", V1)
+        id_ = got.json["operation"]
+        cancelled = await ask("POST", f"/operations/{id_}/cancel")
+        return cancelled, await ended(ask, got), await ask("GET", "/audit?limit=3")
+
+    cancelled, end, audit = asked(shell, tmp_path, ask)
+
+    assert (200, "cancelled") == (cancelled.status, end["status"])
+    assert ("operations.cancel", "asked", end["id"]) in [
+        (one["action"], one["outcome"], one["operation"]) for one in audit.json["entries"]
+    ]
 
 
 def test_every_change_is_in_the_audit_with_who_asked(shell: Shell, tmp_path: Path) -> None:
