@@ -70,6 +70,7 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry("generations:diff", "generations", "Show what changed from one generation to another."),
             Entry("generations:switch", "generations", "Bring every app back to its release in a generation."),
             Entry("operations", "operations", "List an app's operations, newest first."),
+            Entry("operations:all", "operations", "List the operations of the host, newest first."),
             Entry("operations:info", "operations", "Show one operation, and why it failed if it did."),
             Entry("operations:follow", "operations", "Watch an operation from its first step to its end."),
             Entry(

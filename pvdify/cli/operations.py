@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import asyncclick as click
 
@@ -12,17 +12,19 @@ from pvdify.cli.command import command
 from pvdify.cli.failure_screen import screen
 from pvdify.client.address import ADMIN_SOCKET
 from pvdify.errors import RefusedError
-from pvdify.model.requests import ForOperation, ListOperations
+from pvdify.model.requests import ForOperation, ListAllOperations, ListOperations
 from pvdify.operations import journal
 
 if TYPE_CHECKING:
     from pvdify.cli.session import Session
     from pvdify.model.answers import Operations, OperationSummary
 
+LIMIT: Final = click.Option(["-n", "--limit", "limit"], type=int, default=20, show_default=True, metavar="N")
+
 
 @command(
     "operations",
-    click.Option(["-n", "--limit", "limit"], type=int, default=20, show_default=True, metavar="N"),
+    LIMIT,
     examples=("pvdify operations blog",),
     words=NO_WORDS,
 )
@@ -30,6 +32,16 @@ async def operations(session: Session, *, limit: int) -> None:
     """List an app's operations, newest first."""
     answer = await session.ask(journal.LIST, ListOperations(app=session.app, limit=limit))
     session.show(answer, lambda: session.terminal.printable(_table(answer)))
+
+
+@command("operations:all", LIMIT, examples=("pvdify operations:all",))
+async def operations_all(session: Session, *, limit: int) -> None:
+    """List the operations of the host, newest first.
+
+    Those on apps are there, and those on the host as a whole, like `apply`.
+    """
+    answer = await session.ask(journal.ALL_OF_HOST, ListAllOperations(limit=limit))
+    session.show(answer, lambda: session.terminal.printable(_table(answer, with_app=True)))
 
 
 @command("operations:info", click.Argument(["id"]), examples=("pvdify operations:info 20260131-090000-123k7qz",))
@@ -70,12 +82,14 @@ async def _refused(session: Session, id_: str) -> None:
     )
 
 
-def _table(answer: Operations) -> str:
+def _table(answer: Operations, *, with_app: bool = False) -> str:
+    app = ("APP",) if with_app else ()
     return tables.table(
-        ("OPERATION", "WHAT", "STATUS", "RELEASE", "STARTED", "BY"),
+        ("OPERATION", *app, "WHAT", "STATUS", "RELEASE", "STARTED", "BY"),
         (
             (
                 one.id,
+                *((one.app or "-",) if with_app else ()),
                 one.name,
                 one.status,
                 tables.release(one.release),

@@ -195,6 +195,12 @@ class Follow(Request, frozen=True, kw_only=True):
     after: int = -1
 
 
+class ListAllOperations(Request, frozen=True, kw_only=True):
+    """The operations of the whole host, newest first."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 20
+
+
 class ListOperations(Request, frozen=True, kw_only=True):
     """An app's operations, newest first."""
 

@@ -289,6 +289,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         q.Nothing(), a.Collected(generations=(101, 102), images=(_DIGEST,), operations=5, bytes=7 * 1024 * 1024)
     ),
     "operations.list": Example(q.ListOperations(app="blog", limit=5), a.Operations(operations=(_OPERATION,))),
+    "operations.all": Example(q.ListAllOperations(limit=5), a.Operations(operations=(_OPERATION,))),
     "operations.info": Example(q.ForOperation(id=ID), _OPERATION),
     "operations.events": Example(
         q.Follow(id=ID, after=6), Event(seq=7, at=_LATER, kind=EventKind.DONE, step="probe", ms=214.5)

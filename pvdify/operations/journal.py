@@ -6,7 +6,7 @@ from typing import Final
 
 from pvdify.model.answers import HostEvent, Operations, OperationSummary
 from pvdify.model.event import Event
-from pvdify.model.requests import Follow, FollowEvents, ForOperation, ListOperations
+from pvdify.model.requests import Follow, FollowEvents, ForOperation, ListAllOperations, ListOperations
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Kind, Operation, Reach, Route
 
@@ -19,6 +19,14 @@ LIST: Final = Operation(
     answer=Operations,
     run="pvdify.ops.journal:list_operations",
     route=Route(method="GET", path="/apps/{app}/operations", scope=Scope.READ),
+)
+ALL_OF_HOST: Final = Operation(
+    name="operations.all",
+    summary="List the operations of the host, newest first.",
+    request=ListAllOperations,
+    answer=Operations,
+    run="pvdify.ops.journal:all_operations",
+    route=Route(method="GET", path="/operations", scope=Scope.READ),
 )
 INFO: Final = Operation(
     name="operations.info",
@@ -63,4 +71,4 @@ CANCEL: Final = Operation(
     run="",
     route=Route(method="POST", path="/operations/{id}/cancel", scope=Scope.DEPLOY, reach=Reach.OPERATION),
 )
-ALL: Final = (LIST, INFO, EVENTS, HOST, CANCEL)
+ALL: Final = (LIST, ALL_OF_HOST, INFO, EVENTS, HOST, CANCEL)

@@ -13,7 +13,7 @@ from pvdify.model.event import Event, EventKind, OperationRecord, Outcome
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pvdify.model.requests import Follow, ForOperation, ListOperations
+    from pvdify.model.requests import Follow, ForOperation, ListAllOperations, ListOperations
     from pvdify.ops.host import Host
 
 _EVERY: Final = 0.05
@@ -28,6 +28,12 @@ async def list_operations(host: Host, request: ListOperations) -> Operations:
     """The operations of one app, newest first."""
     host.row(request.app)
     records = host.state.records(request.app, limit=request.limit)
+    return Operations(operations=tuple(_summary(host, record) for record in records))
+
+
+async def all_operations(host: Host, request: ListAllOperations) -> Operations:
+    """The operations of the whole host, newest first."""
+    records = host.state.records(limit=request.limit)
     return Operations(operations=tuple(_summary(host, record) for record in records))
 
 

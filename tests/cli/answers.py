@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from pvdify.errors import Exit, Failure, Probe
@@ -101,6 +103,21 @@ OPERATION = OperationSummary(
     ended_at=AT,
     release=3,
     failure=FAILURE,
+)
+OPERATIONS: Final = Operations(
+    operations=(
+        OperationSummary(
+            id=ID,
+            name="releases.create",
+            app="blog",
+            actor="ada",
+            status="failed",
+            step="probe",
+            started_at=AT,
+            ended_at=AT,
+            release=3,
+        ),
+    )
 )
 ANSWERS: dict[str, object] = {
     "apps.list": Apps(
@@ -248,21 +265,8 @@ ANSWERS: dict[str, object] = {
     ),
     "gc": Collected(generations=(3, 4), images=("sha256:aa",), operations=5, bytes=7 * 1024 * 1024),
     "init": Initialised(state="/var/lib/pvdify", was_there=False),
-    "operations.list": Operations(
-        operations=(
-            OperationSummary(
-                id=ID,
-                name="releases.create",
-                app="blog",
-                actor="ada",
-                status="failed",
-                step="probe",
-                started_at=AT,
-                ended_at=AT,
-                release=3,
-            ),
-        )
-    ),
+    "operations.list": OPERATIONS,
+    "operations.all": OPERATIONS,
     "operations.info": OPERATION,
     "whoami": WHO,
     "tokens.list": Tokens(tokens=(TOKEN, msgspec.structs.replace(TOKEN, name="old", expires_at=AT, is_expired=True))),

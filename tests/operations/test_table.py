@@ -115,6 +115,7 @@ def test_a_field_travels_where_its_route_says(
                 *("apps.list", "apps.info", "releases.list", "releases.info", "ps.list", "whoami"),
                 *(
                     "operations.list",
+                    "operations.all",
                     "operations.info",
                     "operations.events",
                     "events.follow",
