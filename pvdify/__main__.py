@@ -40,13 +40,14 @@ def _surroundings() -> Surroundings:
     from pvdify.cli.terminal import of_process
     from pvdify.client.vault import Keyring
 
+    is_root = os.geteuid() == 0
     return Surroundings(
         argv=tuple(sys.argv[1:]),
         terminal=of_process(os.environ),
         environ=os.environ,
         directory=Path.cwd(),
-        is_root=os.geteuid() == 0,
-        has_state=(DEFAULT_STATE / "format").exists(),
+        is_root=is_root,
+        has_state=is_root and (DEFAULT_STATE / "format").exists(),  # nobody else may look
         connect=_connected,
         may_connect=_may_connect,
         vault=Keyring(),
