@@ -85,9 +85,8 @@ async def _recover(host: Host, requests: Requests, recovering: anyio.Event) -> N
 
     try:
         host.state.check()
-        if not host.state.records(
-            unfinished_only=True
-        ):  # as nearly always: the first answer need not wait for the code
+        # nearly always there is nothing to recover: the first answer need not wait for the code of it
+        if not host.state.records(unfinished_only=True):
             return
         from pvdify.ops.recover import recover_all
 

@@ -57,13 +57,11 @@ class Changes:
         claim = _Claim(self.door, operation, asked, caller, key) if key else None
         id_ = claim.known() if claim else None
         is_replayed = id_ is not None
-        version = None
         if id_ is None:
             try:
                 id_ = await self.door.change(
                     operation, asked, caller, admit=self._admits(operation, asked, headers, claim)
                 )
-                version = self._version(operation, asked)
             except _ReplayedError as replayed:
                 id_, is_replayed = replayed.operation, True
             except AppBusyError:
@@ -75,6 +73,8 @@ class Changes:
                 if claim:
                     claim.release()
                 raise
+        # from here on the change goes on, whatever becomes of this answer: the key stands for it
+        version = None if is_replayed else self._version(operation, asked)
         response = await self._answer(operation, asked, id_, version, is_async=_ASYNC in headers.get("Prefer", ""))
         if is_replayed:
             response.headers[REPLAYED] = "true"

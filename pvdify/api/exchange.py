@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -52,13 +52,13 @@ class Requests:
     identifier: str
     send: Callable[..., None]
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def served(self, request: web.Request, status: int, seconds: float) -> None:
         """Note that *request* was answered with *status*."""
         operation = request.get(OPERATION, "")
         self.counts[operation, status] += 1
-        self.seconds[operation] += seconds  # type: ignore[assignment]  # a Counter adds what it is given
+        self.seconds[operation] += seconds
         route = request.match_info.route.resource
         path = route.canonical if route is not None else "(no route)"
         app = request.match_info.get("app", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from pvdify.api.exchange import CALLER, Requests, middleware
 from pvdify.api.health import answered, health
 from pvdify.api.routes import read, routes
 from pvdify.api.streams import Readers, streamed
-from pvdify.errors import PastTheSwitchError, RefusedError
+from pvdify.errors import PastTheSwitchError, PvdifyError, RefusedError
 from pvdify.model.caller import Asked
 from pvdify.model.requests import ForOperation
 from pvdify.operations import journal
@@ -105,9 +106,9 @@ class _Service:
                 f"cannot cancel operation {id_}: it runs in another process",
                 hint="press Ctrl-C where it was typed",
             )
-        audited(
-            self.door.host, Asked(caller=caller), journal.CANCEL.name, outcome="asked", operation=id_, app=summary.app
-        )
+        asked = Asked(caller=caller)
+        with suppress(PvdifyError):  # what goes wrong on a full disk must not be kept from being stopped
+            audited(self.door.host, asked, journal.CANCEL.name, outcome="asked", operation=id_, app=summary.app)
         if not self.door.conductor.cancel(id_):
             raise PastTheSwitchError(f"cannot cancel operation {id_}: its switch is in force, it only goes forward")
         return answered(summary)

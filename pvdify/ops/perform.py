@@ -65,7 +65,8 @@ async def performed(host: Host, running: Running, run: Run) -> Changed:
             if running.has_switched and isinstance(error, PvdifyError):
                 error.hint = f"the change is in force already; finish it with `pvdify apply -a {running.app}`"
             running.leave(error)
-            audited(host, running.asked, running.name, outcome="left", operation=running.id, app=running.app)
+            with suppress(PvdifyError):  # the journal tells, and the error that led here is the one to be told
+                audited(host, running.asked, running.name, outcome="left", operation=running.id, app=running.app)
             raise
         outcome = Outcome.CANCELLED if isinstance(error, CancelledOperationError) else Outcome.FAILED
         _end(host, running, outcome, str(error), failure=running.failure_of(error))

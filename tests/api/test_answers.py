@@ -148,12 +148,18 @@ def test_the_log_of_a_release_is_plain_text_at_the_place_that_the_release_names(
 
 def test_numbers_are_what_prometheus_reads(world: World) -> None:
     async def ask(ask: Asking) -> Got:
+        for _ in range(3):
+            await ask("GET", "/apps")
+        await ask("GET", "/apps/nobody")
         return await ask("GET", "/metrics")
 
     got = world.asked(ask)
 
     assert (200, "text/plain; version=0.0.4; charset=utf-8") == (got.status, got.headers["Content-Type"])
     assert b'\npvdify_apps{status="running"} 1\n' in got.body
+    assert b'\npvdify_api_requests_total{operation="apps.list",status="200"} 3\n' in got.body
+    assert b'\npvdify_api_requests_total{operation="apps.info",status="404"} 1\n' in got.body
+    assert b'\npvdify_api_request_seconds_count{operation="apps.list"} 3\n' in got.body
 
 
 @pytest.mark.parametrize("by_token", [False, True])

@@ -40,10 +40,12 @@ class Laptop:
         self.vault = FakeVault()
         self.hosts = Hosts(directory / "pvdify" / "hosts.toml", self.vault)
 
-    def type(self, *argv: str, says: str = "", is_interactive: bool = False, token: str = "") -> Ended:
+    def type(
+        self, *argv: str, says: str = "", is_interactive: bool = False, token: str = "", is_root: bool = False
+    ) -> Ended:
         """Type a command; *says* is what stands on standard input."""
         environ = {"XDG_CONFIG_HOME": str(self.directory), "PVDIFY_TOKEN": token}
-        around = surroundings(*argv, environ=environ, is_root=False, says=says, is_interactive=is_interactive)
+        around = surroundings(*argv, environ=environ, is_root=is_root, says=says, is_interactive=is_interactive)
         return ended(replace(around, connect=_connected, vault=self.vault))
 
     def login(self, *options: str, says: str = f"{TOKEN}\n", is_interactive: bool = False) -> Ended:
@@ -316,3 +318,14 @@ def test_a_token_that_is_typed_is_not_seen(laptop: Laptop, own: Identity) -> Non
     assert TOKEN.encode() not in seen
     assert b"logged in to paas" in seen
     assert TOKEN == laptop.hosts.host("paas").token
+
+
+def test_whoever_is_nearer_to_another_host_is_told_how_to_ask_the_one_that_is_known(
+    laptop: Laptop, own: Identity
+) -> None:
+    away = laptop.login("--name", "paas", "--fingerprint", trust.fingerprint(own.pem))
+    here = laptop.type("hosts:use", "paas", is_root=True)
+
+    assert (0, 0) == (away.status, here.status)
+    assert "commands typed here" not in away.err
+    assert "commands typed here ask this machine; say `--host paas`, or set PVDIFY_HOST=paas" in here.err
