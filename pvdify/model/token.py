@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from pvdify.model.caller import is_one_of
 from pvdify.model.names import APP_PATTERN
 from pvdify.model.patterns import closed
 from pvdify.model.scope import Scope
@@ -92,16 +91,6 @@ def is_well_formed(text: str) -> bool:
 def digest(text: str) -> str:
     """What is kept of *text*; 256 random bits need no slow hash."""
     return sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def allows(token: Token, scope: Scope) -> bool:
-    """Whether *token* may do what *scope* stands for: only `admin` includes others."""
-    return Scope.ADMIN in token.scopes or scope in token.scopes
-
-
-def covers(token: Token, app: str) -> bool:
-    """Whether *token* may see *app*; the host as a whole (`""`) is only for tokens that are not limited to apps."""
-    return not token.apps or (bool(app) and is_one_of(app, token.apps))
 
 
 def is_expired(token: Token, now: datetime) -> bool:

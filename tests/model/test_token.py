@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvdify.errors import SpecError
+from pvdify.model.caller import Caller
 from pvdify.model.parse import from_value
 from pvdify.model.scope import Scope
 from pvdify.model.token import (
     AppPattern,
     Token,
-    allows,
-    covers,
     digest,
     is_expired,
     is_well_formed,
@@ -107,7 +106,7 @@ def test_an_id_is_one_that_a_token_may_have() -> None:
 
 def test_only_admin_includes_other_scopes() -> None:
     for own in Scope:
-        may = {scope for scope in Scope if allows(with_(scopes=(own,)), scope)}
+        may = {scope for scope in Scope if Caller(name="ci", scopes=frozenset({own})).allows(scope)}
 
         assert (set(Scope) if own is Scope.ADMIN else {own}) == may
 
@@ -126,7 +125,7 @@ def test_only_admin_includes_other_scopes() -> None:
 def test_a_token_for_some_apps_covers_those_and_never_the_host(apps: tuple[str, ...], covered: set[str]) -> None:
     names = ("", "blog", "blog-pr-7", "blogger", "shop")
 
-    assert covered == {app for app in names if covers(with_(apps=apps), app)}
+    assert covered == {app for app in names if Caller(name="ci", apps=apps).covers(app)}
 
 
 @pytest.mark.parametrize(
