@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pvdify.model.image import Image
     from pvdify.model.names import UnitName
+    from pvdify.model.vault import AgeKey, SealWith
 
 Progress = Callable[[str], Awaitable[None]]
 
@@ -163,10 +164,10 @@ class Router(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """How to fetch an image."""
+    """How to fetch an image. *logins* are `user:password` by registry, or by the start of a path in one."""
 
     reference: str
-    auth_file: Path | None = None
+    logins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +192,8 @@ class Podman(Protocol):
         Raise `ImageNotFoundError`, `RegistryLoginError`, `RegistryUnreachableError`, `DiskLowError` or `HostError`.
         """
 
-    async def login(self, registry: str, user: str, password: str, *, auth_file: Path) -> None:
-        """Prove the login at *registry* and keep it in *auth_file*; raise `RegistryLoginError` or `RegistryUnreachableError`."""
+    async def login(self, registry: str, user: str, password: str) -> None:
+        """Prove the login at *registry*, and keep it nowhere; raise `RegistryLoginError` or `RegistryUnreachableError`."""
 
     async def architecture(self) -> str:
         """This machine's architecture in OCI's words, for example `amd64`."""
@@ -308,6 +309,38 @@ class Console(Protocol):
         """
 
 
+class Secrets(Protocol):
+    """SOPS and age: what is kept encrypted, for whoever has a key. Nothing of a document is ever in an argument or an error."""
+
+    async def version(self) -> str:
+        """SOPS's own version; raise `ProgramMissingError`, or `ProgramTooOldError` below 3.9. For age: `ProgramMissingError`."""
+
+    async def new_key(self) -> AgeKey:
+        """Make an age key."""
+
+    async def encrypt(self, document: bytes, *, recipients: tuple[str, ...]) -> bytes:
+        """The JSON object *document* as a SOPS file, with every value encrypted, for *recipients*."""
+
+    async def decrypt(self, text: bytes, *, what: str, keys: Path) -> bytes:
+        """The JSON object that the SOPS file *text* holds, with one of the age keys in the file *keys*.
+
+        Raise `KeyMissingError` if none fits, and `ConfigTamperedError`, naming *what*, if it is not whole.
+        """
+
+
+class Seal(Protocol):
+    """The host's own key, which systemd opens what a unit gets with: no file sealed here opens elsewhere, or under another name."""
+
+    async def prepare(self) -> None:
+        """Make the host's key, if there is none."""
+
+    async def seal(self, name: str, data: bytes, *, key: SealWith) -> bytes:
+        """*data*, sealed as the credential *name*."""
+
+    async def unseal(self, name: str, sealed: bytes) -> bytes:
+        """What was sealed as *name*; raise `NotSealedError` if this host cannot open it, or it has another name."""
+
+
 class Clock(Protocol):
     """The time of day; waiting is anyio's."""
 
@@ -329,4 +362,6 @@ class Ports:
     network: Network
     logs: Logs
     console: Console
+    secrets: Secrets
+    seal: Seal
     clock: Clock

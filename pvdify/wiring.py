@@ -13,11 +13,13 @@ def local_host(settings: Settings | None = None) -> Host:
     """The host that this process runs on, its state where *settings* say, else where pvdify keeps it."""
     from pvdify.adapters.clock import SystemClock
     from pvdify.adapters.console import Terminal
+    from pvdify.adapters.creds import SystemdCreds
     from pvdify.adapters.haproxy import HAProxy
     from pvdify.adapters.journald import Journald
     from pvdify.adapters.podman import Store
     from pvdify.adapters.quadlet import Generator
     from pvdify.adapters.sockets import Sockets
+    from pvdify.adapters.sops import Sops
     from pvdify.adapters.systemctl import Systemctl
 
     settings = settings or Settings()
@@ -35,6 +37,8 @@ def local_host(settings: Settings | None = None) -> Host:
             network=Sockets(),
             logs=Journald(),
             console=Terminal(),
+            secrets=Sops(),
+            seal=SystemdCreds(),
             clock=SystemClock(run),
         ),
         state=State(settings),

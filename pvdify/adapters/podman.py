@@ -11,6 +11,7 @@ import shutil
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -70,7 +71,7 @@ class Store:
 
     async def pull(self, pull: Pull, progress: Progress) -> Image:
         wanted = image_ref(pull.reference)
-        login = await anyio.to_thread.run_sync(partial(credentials, pull.auth_file, wanted.repository))
+        login = credentials(pull.logins, wanted.repository)
         headers = {"X-Registry-Auth": login} if login else {}
         ended = answers.Line()
         async with self._asked("POST", "/images/pull", {"reference": pull.reference}, headers) as (exchange, head):
@@ -87,10 +88,14 @@ class Store:
             raise HostError(f"cannot pull {pull.reference}: the store does not have it afterwards")
         return image
 
-    async def login(self, registry: str, user: str, password: str, *, auth_file: Path) -> None:
+    async def login(self, registry: str, user: str, password: str) -> None:
         store = ("--root", str(self.root), "--runroot", str(self.runroot), "--transient-store")
-        argv = ("podman", *store, "login", "--authfile", str(auth_file), "-u", user, "--password-stdin", "--", registry)
-        done = await run(*_OUTSIDE, *argv, stdin=password.encode())
+        # Podman wants to write down what it has proven: in a directory of this one service, in memory, which goes with it
+        name = f"pvdify-login-{token_hex(4)}"
+        directory = (f"--property=RuntimeDirectory={name}", "--property=RuntimeDirectoryMode=0700")
+        file = ("--authfile", f"/run/{name}/auth.json")
+        argv = ("podman", *store, "login", *file, "-u", user, "--password-stdin", "--", registry)
+        done = await run(*_OUTSIDE, *directory, *argv, stdin=password.encode())
         if done.returncode:
             raise_for(done.stderr.strip().removeprefix("Error: "), registry, registry)
 

@@ -7,8 +7,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
-import msgspec
-
 from pvdify.errors import (
     ArchitectureError,
     DiskLowError,
@@ -19,7 +17,7 @@ from pvdify.errors import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 _LOGIN: Final = re.compile(
     r"unauthorized|authentication required|access to the resource is denied|denied:|invalid username/password"
@@ -50,29 +48,15 @@ _WORDS: Final = (
 )
 
 
-class _Auth(msgspec.Struct, frozen=True):
-    auth: str = ""
+def credentials(logins: Mapping[str, str], repository: str) -> str:
+    """The one of *logins* that fits *repository*, as Podman's API wants it in a header; empty if none does.
 
-
-class _AuthFile(msgspec.Struct, frozen=True):
-    auths: dict[str, _Auth] = msgspec.field(default_factory=dict)
-
-
-def credentials(auth_file: Path | None, repository: str) -> str:
-    """The login for *repository* as Podman's API wants it in a header; empty if the file has none that fits.
-
-    Keys of the file are registries or the start of a path in one; the longest that fits counts.
+    A login is for a registry or for the start of a path in one; the longest that fits counts.
     """
-    if auth_file is None or not auth_file.exists():
-        return ""
-    try:
-        known = msgspec.json.decode(auth_file.read_bytes(), type=_AuthFile).auths
-    except msgspec.MsgspecError as error:
-        raise HostError(f"cannot read {auth_file}: {error}") from error
-    fitting = [key for key in known if f"{repository}/".startswith(f"{key.rstrip('/')}/") and known[key].auth]
+    fitting = [key for key in logins if f"{repository}/".startswith(f"{key.rstrip('/')}/")]
     if not fitting:
         return ""
-    user, _, password = base64.b64decode(known[max(fitting, key=len)].auth).decode().partition(":")
+    user, _, password = logins[max(fitting, key=len)].partition(":")
     return base64.urlsafe_b64encode(json.dumps({"username": user, "password": password}).encode()).decode()
 
 

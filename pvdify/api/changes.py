@@ -122,9 +122,12 @@ class Changes:
         self, operation: Operation[Any, Any], asked: Any, id_: str, version: int | None, *, is_async: bool
     ) -> web.Response:
         status = operation.route.status if operation.route else 202
-        if status == 202 or is_async:  # noqa: PLR2004 - HTTP's number
+        waits = status != 202 or getattr(asked, "deploy", True) is False  # noqa: PLR2004 - HTTP's number
+        if is_async or not waits:
             return self._pending(asked, id_, version)
-        await self._ended(id_)
+        changed = await self._ended(id_)
+        if status == 202:  # noqa: PLR2004 - HTTP's number
+            return web.Response(body=msgspec.json.encode(changed), content_type="application/json")
         if status == 204:  # noqa: PLR2004 - HTTP's number
             return web.Response(status=204)
         name = operation.app_of(asked)

@@ -41,6 +41,13 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         ),
     ),
     (
+        "Config",
+        (
+            Entry("config", "config", "Show an app's config: names, and values only with --reveal."),
+            Entry("config:set", "config", "Set variables: a new config version, and a release with it."),
+        ),
+    ),
+    (
         "Processes",
         (
             Entry("ps", "ps", "Show an app's processes and instances."),

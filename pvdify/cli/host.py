@@ -12,7 +12,7 @@ from pvdify.operations import host as operations
 
 if TYPE_CHECKING:
     from pvdify.cli.session import Session
-    from pvdify.model.answers import Check, Collected
+    from pvdify.model.answers import Check, Collected, Initialised
 
 UNWELL: Final = 69
 _COLOURS: Final = {CheckStatus.OK: 32, CheckStatus.WARN: 33, CheckStatus.FAIL: 31}
@@ -25,7 +25,7 @@ async def init(session: Session) -> None:
     What is there already stays as it is.
     """
     answer = await session.ask(operations.INIT, Nothing())
-    session.show(answer, lambda: f"{answer.state} {'was there already' if answer.was_there else 'is ready'}")
+    session.show(answer, lambda: _initialised(answer))
 
 
 @command("doctor", examples=("pvdify doctor",))
@@ -47,6 +47,17 @@ async def gc(session: Session) -> None:
     """
     answer = await session.ask(operations.GC, Nothing())
     session.show(answer, lambda: _collected(answer))
+
+
+def _initialised(answer: Initialised) -> str:
+    if answer.was_there:
+        return f"{answer.state} was there already"
+    return (
+        f"{answer.state} is ready\n\n"
+        f"What is kept secret here is encrypted for this host: {answer.recipient}\n"
+        f"Keep a copy of its key somewhere else, now: without {answer.key_file} nobody reads the secrets again.\n"
+        f"Or let your own age key read them too: `pvdify secrets:add age1…`"
+    )
 
 
 def _check(session: Session, check: Check) -> str:

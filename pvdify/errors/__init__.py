@@ -62,6 +62,13 @@ from pvdify.errors.remote import (
     class_of,
     told,
 )
+from pvdify.errors.secret import (
+    ConfigNotFoundError,
+    ConfigTamperedError,
+    KeyMissingError,
+    NotSealedError,
+    SecretsError,
+)
 
 __all__ = [
     "AccessError",
@@ -71,6 +78,8 @@ __all__ = [
     "ArchitectureError",
     "CancelledOperationError",
     "CommandError",
+    "ConfigNotFoundError",
+    "ConfigTamperedError",
     "CorruptGenerationError",
     "DiskLowError",
     "Exit",
@@ -80,9 +89,11 @@ __all__ = [
     "HostError",
     "IdempotencyMismatchError",
     "ImageNotFoundError",
+    "KeyMissingError",
     "LeftRunningError",
     "NotFoundError",
     "NotRootError",
+    "NotSealedError",
     "NothingToRollBackError",
     "OperationFailedError",
     "PastTheSwitchError",
@@ -100,6 +111,7 @@ __all__ = [
     "RenderError",
     "ReplayedError",
     "RouterError",
+    "SecretsError",
     "SpecError",
     "StateError",
     "StateMissingError",

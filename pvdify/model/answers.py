@@ -138,6 +138,7 @@ class Changed(Answer, frozen=True, kw_only=True, omit_defaults=False):
     text: str
     app: str = ""
     release: int | None = None
+    config: int | None = None
     generation: int | None = None
     serving_ms: float | None = None
     url: str = ""
@@ -253,10 +254,12 @@ class Registries(Answer, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Initialised(Answer, frozen=True, kw_only=True, omit_defaults=False):
-    """The state directory is there."""
+    """The state directory is there, and the host's age key, which whoever wants to read its secrets elsewhere needs a copy of."""
 
     state: str
     was_there: bool
+    recipient: str
+    key_file: str
 
 
 class OperationSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):

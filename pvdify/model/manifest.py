@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from pvdify.model.config import ConfigPin
 from pvdify.model.names import WEB, Instance
 from pvdify.model.slot import Environment
 
@@ -72,6 +73,7 @@ class AppRow(_Row, frozen=True, kw_only=True):
     instances: tuple[InstanceRow, ...] = ()
     router: RouterRow = RouterRow()
     slot: SlotStamp | None = None
+    config: ConfigPin | None = None
 
     def live_instances(self) -> tuple[InstanceRow, ...]:
         """The instances that the target wants, in a stable order."""

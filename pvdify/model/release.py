@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from pvdify.model.config import ConfigPin
 from pvdify.model.slot import Environment, Healthcheck, Resources, Volume
 
 
@@ -27,6 +28,7 @@ class Release(_Record, frozen=True, kw_only=True):
     """One immutable release of an app; `releases/v42.toml` on disk.
 
     No status and no counts: the status is computed from the generation in force, the counts belong to the slot.
+    *hidden_env* are names of *env* that the config sets as well, and so wins.
     """
 
     app: str
@@ -38,7 +40,8 @@ class Release(_Record, frozen=True, kw_only=True):
     port: int = 8080
     healthcheck: Healthcheck = Healthcheck()
     env: dict[str, str] = msgspec.field(default_factory=dict)
-    config: int | None = None
+    config: ConfigPin | None = None
+    hidden_env: tuple[str, ...] = ()
     capabilities: tuple[str, ...] | None = None
     release_command: tuple[str, ...] = ()
     release_timeout: str = "10m"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, field
 
 from pvdify.model.bookmark import EventCursor
+from pvdify.model.config import ConfigNumber, FileName
 from pvdify.model.image import image_ref
 from pvdify.model.names import AppName, ProcessName
 from pvdify.model.patch import HealthcheckPatch, Maybe, ProcessPatch, ResourcesPatch
@@ -19,13 +20,13 @@ from pvdify.model.slot import (
     Command,
     ContainerPort,
     Environment,
-    EnvKey,
-    EnvValue,
     FrontPort,
     ImageText,
     Slot,
 )
 from pvdify.model.token import AppPattern, TokenId, TokenName
+from pvdify.model.variables import EnvKey, EnvValue
+from pvdify.model.vault import Recipient
 
 Count = Annotated[int, Meta(ge=0, le=100)]
 Version = Annotated[int, Meta(ge=1, le=999_999_999)]
@@ -172,7 +173,9 @@ class Login(Request, frozen=True, kw_only=True):
     """Credentials for a registry."""
 
     registry: RegistryHost
-    user: Annotated[str, Meta(min_length=1, max_length=256)]
+    user: Annotated[
+        str, Meta(min_length=1, max_length=256, pattern=closed(r"[^:]+"), description="a user, without a colon")
+    ]
     password: Annotated[str, Meta(min_length=1, max_length=16_384)]
 
 
@@ -261,6 +264,50 @@ class ChangeApp(Request, frozen=True, kw_only=True):
     settle: Maybe[Duration] = UNSET
     watch: Maybe[Duration] = UNSET
     capabilities: Maybe[tuple[Capability, ...]] = UNSET
+
+
+class ShowConfig(Request, frozen=True, kw_only=True):
+    """The config that the next release gets, or an older *version*. Without *reveal* only names are told."""
+
+    app: AppName
+    version: ConfigNumber | None = None
+    reveal: bool = False
+
+
+class DiffConfig(Request, frozen=True, kw_only=True):
+    """What is other in config version *other* than in *version*."""
+
+    app: AppName
+    version: ConfigNumber
+    other: ConfigNumber
+
+
+class SetConfig(Request, frozen=True, kw_only=True):
+    """Set variables and secret files (base64), or forget those that are null. With *base* only if that is the config's version now (0: none)."""
+
+    app: AppName
+    vars: dict[EnvKey, str | None] = field(default_factory=dict)
+    files: dict[FileName, bytes | None] = field(default_factory=dict)
+    deploy: bool = True
+    base: Annotated[int, Meta(ge=0)] | None = None
+
+    def __repr__(self) -> str:
+        """Name what is set, and not to what."""
+        return f"SetConfig({self.app}: {', '.join([*self.vars, *self.files])})"
+
+
+class UnsetConfig(Request, frozen=True, kw_only=True):
+    """Forget one variable."""
+
+    app: AppName
+    key: EnvKey
+    deploy: bool = True
+
+
+class ForRecipient(Request, frozen=True, kw_only=True):
+    """A request about one of those who read what is kept encrypted."""
+
+    recipient: Recipient
 
 
 class FollowEvents(Request, frozen=True, kw_only=True):

@@ -11,12 +11,11 @@ from msgspec import Meta
 
 from pvdify.errors import SpecError
 from pvdify.model.names import WEB, AppName, ProcessName
-from pvdify.model.patterns import UNWRITABLE, closed
+from pvdify.model.patterns import closed
 from pvdify.model.quantity import Cpu, Duration, Size, seconds
+from pvdify.model.variables import EnvKey, EnvValue, is_denied, unwritable
 
 ImageText = Annotated[str, Meta(max_length=512, description="registry/path:tag or registry/path@sha256:…")]
-EnvKey = Annotated[str, Meta(pattern=closed(r"[A-Za-z_][A-Za-z0-9_]{0,127}"))]
-EnvValue = Annotated[str, Meta(max_length=32_768)]
 FrontPort = Annotated[int, Meta(ge=3000, le=9999)]
 ContainerPort = Annotated[int, Meta(ge=1, le=65_535)]
 Command = str | tuple[str, ...]
@@ -44,8 +43,6 @@ DEFAULT_CAPABILITIES: Final = (
     "SETUID",
     "SYS_CHROOT",
 )
-_DENIED_ENV: Final = ("LD_", "PODMAN_", "PVDIFY_")
-_DENIED_NAMES: Final = frozenset({"NOTIFY_SOCKET", "PORT", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"})
 
 
 class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -137,7 +134,7 @@ class Slot(_Spec, frozen=True, kw_only=True):
             message = f"watch is at least {WATCH_FLOOR} s: a crash loop takes that long to show"
             raise ValueError(message)
         for key in self.env:
-            if key in _DENIED_NAMES or key.startswith(_DENIED_ENV):
+            if is_denied(key):
                 message = f"env {key} is set or forbidden by pvdify"
                 raise ValueError(message)
         if self.capabilities is not None and (unknown := set(self.capabilities) - set(DEFAULT_CAPABILITIES)):
@@ -159,8 +156,8 @@ def _check_volumes(slot: Slot) -> None:
 def _check_characters(slot: Slot) -> None:
     commands = (*(process.command for process in slot.processes.values()), slot.release_command)
     for text in (*slot.env.values(), *(word for command in commands for word in words(command))):
-        if found := UNWRITABLE.search(text):
-            message = f"the character U+{ord(found[0]):04X} cannot be passed to a process"
+        if found := unwritable(text):
+            message = f"the character {found} cannot be passed to a process"
             raise ValueError(message)
 
 

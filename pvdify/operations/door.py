@@ -69,7 +69,7 @@ class Door:
     @contextmanager
     def _audited(self, operation: Operation[Q, A], request: Q, caller: Caller) -> Iterator[None]:
         """Write down who asked for something that changes something, and how it ended; what was done is answered, also where that cannot be."""
-        if not operation.is_change:
+        if not operation.audits(request):
             yield
             return
         asked, app = Asked(caller=caller, detail=operation.told(request)), str(getattr(request, "app", ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import (
@@ -26,6 +25,8 @@ from pvdify.model.patch import ProcessPatch, ResourcesPatch
 from pvdify.model.release import AppStatus, ReleaseStatus
 from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, Healthcheck, Process, Resources, Slot
+from pvdify.operations import examples_config
+from pvdify.operations.example import Example
 from pvdify.operations.problem import PROTOCOL, Problem, problem_of, protocol_problem
 
 if TYPE_CHECKING:
@@ -41,15 +42,6 @@ _EXPIRY: Final = "2026-05-01T09:00:00.123Z"
 _DIGEST: Final = f"sha256:{'0123456789abcdef' * 4}"
 _IMAGE: Final = f"ghcr.io/org/blog@{_DIGEST}"
 _SOURCE: Final = "ghcr.io/org/blog:v1.2.3"
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A request, and what it may be answered with: nothing where that is the operation which a change is, or an empty answer."""
-
-    request: q.Request
-    answer: object = None
-
 
 _APP: Final = a.AppSummary(
     name="blog",
@@ -357,6 +349,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         ),
     ),
     "audit.verify": Example(q.Nothing(), AuditVerdict(lines=2041, is_intact=True)),
+    **examples_config.EXAMPLES,
 }
 
 

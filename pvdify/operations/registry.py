@@ -17,6 +17,7 @@ LOGIN: Final = Operation(
     run="pvdify.ops.registry:login",
     route=Route(method="POST", path="/registries", scope=Scope.ADMIN),
     is_change=True,
+    knows_caller=True,
     secrets=("password",),
 )
 LIST: Final = Operation(
@@ -35,5 +36,6 @@ LOGOUT: Final = Operation(
     run="pvdify.ops.registry:logout",
     route=Route(method="DELETE", path="/registries/{registry}", scope=Scope.ADMIN),
     is_change=True,
+    knows_caller=True,
 )
 ALL: Final = (LOGIN, LIST, LOGOUT)

@@ -115,7 +115,8 @@ class Operation(Generic[Q, A]):
     *run* is `module:function`, imported when it first runs; empty where the conductor itself answers. *route* is None for what
     exists only on the host. *locks* names the field of a change's request that holds the app to lock; empty for changes of the whole host.
     *cursor* is the field of a stream's answers that a reader who comes back names. A value that *is_change* changes something all the
-    same, at once and without steps. One that *knows_caller* is told who asks. What the fields *secrets* hold is written nowhere.
+    same, at once and without steps; one that only tells something *is_audited* where that says so of the request. One that *knows_caller*
+    is told who asks. What the fields *secrets* hold is written nowhere.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Operation(Generic[Q, A]):
     locks: str = ""
     cursor: str = ""
     is_change: bool = False
+    is_audited: Callable[[Q], bool] | None = None
     knows_caller: bool = False
     secrets: tuple[str, ...] = ()
 
@@ -138,6 +140,10 @@ class Operation(Generic[Q, A]):
     def app_of(self, request: Q) -> str:
         """The app that the operation holds while it runs; empty if it concerns no single one."""
         return str(getattr(request, self.locks)) if self.locks else ""
+
+    def audits(self, request: Q) -> bool:
+        """Whether it is written down that a value was asked for with *request*."""
+        return self.is_change or (self.is_audited is not None and self.is_audited(request))
 
     def told(self, request: Q) -> dict[str, str | int | float | bool | None]:
         """What the audit may keep of *request*, as far as it was said: no secret, of objects with texts only the names, and no long text whole."""

@@ -13,7 +13,7 @@ from pvdify.model.caller import Asked
 from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply, Deploy, Scale
 from pvdify.ops.create import create_from
-from pvdify.ops.deploy import deploy, deployed, give_traffic, recorded
+from pvdify.ops.deploy import Pin, config_in_force, config_meta, deploy, deployed, give_traffic, recorded
 from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
 from pvdify.ops.perform import perform
 from pvdify.ops.publish import publish
@@ -110,11 +110,15 @@ async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool
 
 
 async def declared_release(host: Host, slot: Slot, live: Release) -> Release | None:
-    """The release that *slot* makes of the image of *live*; None where the store does not have that any more."""
+    """The release that *slot* makes of the image and the config of *live*; None where the store does not have the image any more.
+
+    A config that waits for the next release is no reason to make one.
+    """
     image = await host.podman.image(live.image)
     if image is None:
         return None
-    return release_of(slot, image, pinned=live.image, source=live.source, version=live.version)
+    config = config_meta(host, slot.name, live.config)
+    return release_of(slot, image, pinned=live.image, source=live.source, version=live.version, config=config)
 
 
 async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
@@ -157,20 +161,22 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
             await perform(host, "heal", app=app, actor=asked, run=heal)
 
 
-async def release_again(host: Host, running: Running, slot: Slot, *, note: Note = nothing_else) -> Changed:
-    """A new release of the image that is live, as the slot now declares it."""
+async def release_again(
+    host: Host, running: Running, slot: Slot, *, note: Note = nothing_else, pin: Pin = config_in_force
+) -> Changed:
+    """A new release of the image that is live, as the slot now declares it and with the config *pin*."""
     row = host.row(slot.name)
     live = host.state.release(slot.name, row.live or 0)
     async with running.step("record"):
         image = await host.podman.image(live.image)
         if image is None:
-            return await deployed(host, running, Deploy(app=slot.name, image=live.image), note=note)
-        version = host.state.next_version(slot.name)
+            return await deployed(host, running, Deploy(app=slot.name, image=live.image), note=note, pin=pin)
+        version, config = host.state.next_version(slot.name), config_meta(host, slot.name, pin(row))
         release = recorded(
             host,
             running,
             row,
-            release_of(slot, image, pinned=live.image, source=live.source, version=version),
+            release_of(slot, image, pinned=live.image, source=live.source, version=version, config=config),
         )
     return await give_traffic(host, running, row, release, slot, note=note)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from pvdify.model.names import WEB
 from pvdify.model.release import same_release
 from pvdify.ops.beside import beside
 from pvdify.ops.collect import collect_after
+from pvdify.ops.host_secrets import logins
 from pvdify.ops.locking import held
 from pvdify.ops.publish import programs, ready_to_render
 from pvdify.ops.recover import recover
@@ -28,6 +30,7 @@ from pvdify.plan.swap import swap
 from pvdify.ports import Pull
 
 if TYPE_CHECKING:
+    from pvdify.model.config import ConfigMeta, ConfigPin
     from pvdify.model.manifest import AppRow
     from pvdify.model.release import Release
     from pvdify.model.requests import Deploy
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
+Pin = Callable[["AppRow"], "ConfigPin | None"]
+"""Which config a release of an app gets."""
 DISK_FLOOR: Final = 512 * 1024 * 1024
 """Bytes that must be free before an image is pulled."""
 LOCAL: Final = "localhost"
@@ -45,8 +50,13 @@ async def deploy(host: Host, running: Running, request: Deploy) -> Changed:
     return await deployed(host, running, request, note=nothing_else)
 
 
-async def deployed(host: Host, running: Running, request: Deploy, *, note: Note) -> Changed:
-    """The same, and with the switch *note* is taken of the app."""
+def config_in_force(row: AppRow) -> ConfigPin | None:
+    """The config that the next release of an app gets."""
+    return row.config
+
+
+async def deployed(host: Host, running: Running, request: Deploy, *, note: Note, pin: Pin = config_in_force) -> Changed:
+    """The same with the config *pin*, and with the switch *note* is taken of the app."""
     app = request.app
     await recover(host, running, app)
     row, slot = host.row(app), host.slot(app)
@@ -59,7 +69,14 @@ async def deployed(host: Host, running: Running, request: Deploy, *, note: Note)
         async with running.step("pull"):
             image = await fetched(host, running, reference)
         version = host.state.next_version(app)
-        release = release_of(slot, image, pinned=reference.pinned(image.digest), source=source, version=version)
+        release = release_of(
+            slot,
+            image,
+            pinned=reference.pinned(image.digest),
+            source=source,
+            version=version,
+            config=config_meta(host, app, pin(row)),
+        )
         if is_live_already(host, row, release, slot):
             return unchanged(running, row)
         async with running.step("record"):
@@ -67,6 +84,11 @@ async def deployed(host: Host, running: Running, request: Deploy, *, note: Note)
         changed = await give_traffic(host, running, row, release, slot, note=note)
     await collect_after(host, running)
     return changed
+
+
+def config_meta(host: Host, app: str, pin: ConfigPin | None) -> ConfigMeta | None:
+    """What is known of the config *pin*; raise `ConfigTamperedError` if it is another one by now."""
+    return host.state.configs.pinned(app, pin) if pin else None
 
 
 async def fetched(host: Host, running: Running, reference: ImageRef) -> Image:
@@ -113,7 +135,8 @@ async def give_traffic(
         note=note,
     )
     serving = await carry_out(host, running, wish)
-    text = f"v{release.version} of {row.name} is live"
+    config = release.config.version if release.config else None
+    text = f"v{release.version} of {row.name} is live" + (f" with c{config}" if config else "")
     url = f"http://127.0.0.1:{row.front}/" if WEB in release.processes else ""
     return Changed(
         operation=running.id,
@@ -121,6 +144,7 @@ async def give_traffic(
         text=text,
         app=row.name,
         release=release.version,
+        config=config,
         generation=running.generation,
         serving_ms=serving,
         url=url,
@@ -141,7 +165,7 @@ async def _fetched(host: Host, running: Running, reference: ImageRef) -> Image:
     if free < DISK_FLOOR:
         message = f"cannot pull {reference.wanted}: {free // 2**20} MiB are free, {DISK_FLOOR // 2**20} MiB are needed"
         raise DiskLowError(message, hint="make room with `pvdify gc`, or look with `df -h`")
-    return await host.podman.pull(Pull(reference=reference.wanted, auth_file=host.state.auth_file()), running.progress)
+    return await host.podman.pull(Pull(reference=reference.wanted, logins=await logins(host)), running.progress)
 
 
 def _source_of_live(host: Host, row: AppRow) -> str | None:

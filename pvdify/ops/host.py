@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
     from pvdify.model.place import Place
     from pvdify.model.slot import Slot
-    from pvdify.ports import Clock, Console, Logs, Network, Podman, Ports, Quadlet, Router, Systemd
+    from pvdify.ports import Clock, Console, Logs, Network, Podman, Ports, Quadlet, Router, Seal, Secrets, Systemd
     from pvdify.store.state import State
 
 
@@ -57,6 +57,16 @@ class Host:
     def console(self) -> Console:
         """One-off commands."""
         return self.ports.console
+
+    @property
+    def secrets(self) -> Secrets:
+        """What is kept encrypted."""
+        return self.ports.secrets
+
+    @property
+    def seal(self) -> Seal:
+        """What is sealed for this host."""
+        return self.ports.seal
 
     @property
     def clock(self) -> Clock:

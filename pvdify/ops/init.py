@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pvdify.model.answers import Initialised
 from pvdify.model.manifest import Manifest
 from pvdify.ops.locking import held
+from pvdify.ops.vault import ready
 from pvdify.render.tree import host_artefacts
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ async def init(host: Host, _request: Nothing) -> Initialised:
     """Make what is missing of the state directory; what is there stays."""
     host.state.create()
     async with held(host.state.try_host_lock):
+        await ready(host)
         was_there = host.state.has_generation()
         if not was_there:
             files = {one.path: one.text.encode() for one in host_artefacts({}, host.place)}
@@ -37,4 +39,9 @@ async def init(host: Host, _request: Nothing) -> Initialised:
                 heal=lambda _path: None,
             )
             host.state.commit(staged)
-    return Initialised(state=str(host.state.settings.state), was_there=was_there)
+    return Initialised(
+        state=str(host.state.settings.state),
+        was_there=was_there,
+        recipient=host.state.vault.recipients()[0],
+        key_file=str(host.state.vault.key_file),
+    )

@@ -51,7 +51,7 @@ async def release_info(host: Host, request: ForRelease) -> ReleaseInfo:
         source=release.source,
         digest=release.image.partition("@")[2],
         status=statuses(row, versions, records)[release.version],
-        config_version=release.config,
+        config_version=release.config.version if release.config else None,
         processes={name: process.command for name, process in release.processes.items()},
         port=release.port,
         env=release.env,

@@ -23,6 +23,7 @@ from pvdify.ops.move import drain, read_back, route
 from pvdify.ops.publish import Change, Published, publish
 from pvdify.ops.reload import load, start_target
 from pvdify.ops.start import Batch, PortLostError, prove, start
+from pvdify.ops.vault import check_config
 from pvdify.plan.ports import instance_candidates
 from pvdify.plan.swap import Swap, needs_port, prepared, swap, switched, with_ports
 from pvdify.render.tree import release_command_artefact
@@ -80,6 +81,7 @@ async def _before_the_switch(host: Host, running: Running, wish: Wish, before: A
     unchanged = f"v{before.live} still serves" if before.live is not None and before.live != release.version else ""
     change = swap(before, release, counts=wish.counts, fresh=wish.fresh)
     async with running.step("prepare"):
+        check_config(host, release)
         if WEB in release.processes and not await host.router.is_running():
             raise RouterError("cannot move a front: the router is down", hint="systemctl start pvdify-router.service")
         change, published = await _prepare(host, running, wish, change)

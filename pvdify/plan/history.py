@@ -16,7 +16,8 @@ ROLLBACK: Final = "releases.rollback"
 REVERT: Final = "releases.revert"
 SWITCH: Final = "generations.switch"
 CHANGE: Final = "apps.change"
-MAKES_RELEASE: Final = frozenset({DEPLOY, CHANGE})
+CONFIG: Final = frozenset({"config.set", "config.unset"})
+MAKES_RELEASE: Final = frozenset({DEPLOY, CHANGE}) | CONFIG
 MOVES_TRAFFIC: Final = MAKES_RELEASE | {ROLLBACK, REVERT, SWITCH}
 
 

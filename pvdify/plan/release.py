@@ -13,6 +13,9 @@ from pvdify.model.release import Release, ReleaseProcess
 from pvdify.model.slot import Healthcheck, HealthType, Process, Resources, Slot, overlaps, words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pvdify.model.config import ConfigMeta
     from pvdify.model.image import Image
 
 DEFAULT_PORT: Final = 8080
@@ -23,7 +26,9 @@ _HEALTH_URL: Final = re.compile(
 )
 
 
-def release_of(slot: Slot, image: Image, *, pinned: str, source: str, version: int) -> Release:
+def release_of(
+    slot: Slot, image: Image, *, pinned: str, source: str, version: int, config: ConfigMeta | None = None
+) -> Release:
     """The release that *slot* makes of *image*; what the slot leaves open comes from the image.
 
     The port: the slot's, the label `pvdify.port`, the image's only (or lowest) `EXPOSE`, 8080.
@@ -40,6 +45,8 @@ def release_of(slot: Slot, image: Image, *, pinned: str, source: str, version: i
         port=port,
         healthcheck=_healthcheck(slot, image),
         env=dict(sorted(slot.env.items())),
+        config=config.pin() if config else None,
+        hidden_env=hidden(slot.env, config),
         capabilities=tuple(sorted(slot.capabilities)) if slot.capabilities is not None else None,
         release_command=words(slot.release_command),
         release_timeout=slot.release_timeout,
@@ -48,6 +55,11 @@ def release_of(slot: Slot, image: Image, *, pinned: str, source: str, version: i
         settle=slot.settle,
         watch=slot.watch,
     )
+
+
+def hidden(env: Mapping[str, str], config: ConfigMeta | None) -> tuple[str, ...]:
+    """The names of *env* that *config* sets as well."""
+    return tuple(sorted(env.keys() & set(config.keys))) if config else ()
 
 
 def formation_of(slot: Slot) -> dict[str, int]:

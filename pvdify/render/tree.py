@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import RenderError, SpecError
+from pvdify.model.config import ENV
 from pvdify.model.image import image_ref
 from pvdify.model.names import (
     RELEASE_PROCESS,
@@ -23,9 +24,11 @@ from pvdify.render.quoting import CARRIED
 from pvdify.render.views import (
     AppTargetView,
     ContainerView,
+    CredentialView,
     FrontView,
     HostTargetView,
     RouterView,
+    SecretFileView,
     ServerView,
 )
 
@@ -126,7 +129,7 @@ def release_command_instance(release: Release) -> Instance:
 
 
 def environment_of(release: Release, instance: Instance) -> dict[str, str]:
-    """List what a process finds in its environment besides the image's own, by name."""
+    """List what a process finds in its environment besides the image's own and the config, by name."""
     own = {
         "PORT": str(release.port),
         "PVDIFY_APP": release.app,
@@ -135,7 +138,8 @@ def environment_of(release: Release, instance: Instance) -> dict[str, str]:
         "PVDIFY_PROCESS": instance.process,
         "PVDIFY_RELEASE": f"v{release.version}",
     }
-    return dict(sorted((release.env | own).items()))
+    declared = {name: value for name, value in release.env.items() if name not in release.hidden_env}
+    return dict(sorted((declared | own).items()))
 
 
 def environment_words(variables: Mapping[str, str]) -> tuple[str, ...]:
@@ -158,6 +162,15 @@ def volume_words(app: str, volumes: tuple[Volume, ...]) -> tuple[str, ...]:
     )
 
 
+def credentials(release: Release, place: Place) -> dict[str, tuple[str, str]]:
+    """The sealed parts of the config of *release*: for each the name that it is sealed under, and its file."""
+    pin = release.config
+    if pin is None:
+        return {}
+    directory = f"{place.state}/apps/{release.app}/config/c{pin.version}"
+    return {part: (pin.credential(release.app, part), f"{directory}/{part}.cred") for part in pin.parts()}
+
+
 def _container(
     release: Release,
     process: ReleaseProcess,
@@ -168,6 +181,7 @@ def _container(
     publish: str,
 ) -> ContainerView:
     is_oneshot = instance.process == RELEASE_PROCESS
+    sealed = credentials(release, place)
     stop = math.ceil(seconds(release.stop))
     start = math.ceil(seconds(release.release_timeout)) if is_oneshot else START_SECONDS
     return ContainerView(
@@ -180,6 +194,11 @@ def _container(
         image=_pinned(release),
         publish=publish,
         environment=environment_words(environment_of(release, instance)),
+        credentials=tuple(CredentialView(name=name, path=path) for name, path in sealed.values()),
+        env_credential=sealed[ENV][0] if sealed else "",
+        secret_files=tuple(
+            SecretFileView(name=part, credential=name) for part, (name, _) in sealed.items() if part != ENV
+        ),
         command=process.command,
         carriers=tuple(f"{name}={value}" for value, name in CARRIED.items() if value in process.command),
         first_id=first_id,

@@ -6,6 +6,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialView:
+    """One sealed part of a config: its name, and the file that it is in."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretFileView:
+    """A secret file: its name below `/run/secrets`, and the credential that it comes from."""
+
+    name: str
+    credential: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerView:
     """`quadlet/instance.container.j2`: an instance, or the release command of a release."""
 
@@ -18,6 +34,9 @@ class ContainerView:
     image: str
     publish: str
     environment: tuple[str, ...]
+    credentials: tuple[CredentialView, ...]
+    env_credential: str
+    secret_files: tuple[SecretFileView, ...]
     command: tuple[str, ...]
     carriers: tuple[str, ...]
     first_id: int

@@ -38,7 +38,7 @@ class Layout:
             settings.state.chmod(0o700)
             for path in (settings.generations, settings.apps, settings.operations):
                 make_directory(path, 0o755)
-            make_directory(settings.auth.parent, 0o700)
+            make_directory(settings.secrets, 0o700)
             settings.host_lock.touch(PRIVATE)
             self._reserve.fill()
             if not was_there:

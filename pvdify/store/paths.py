@@ -41,9 +41,29 @@ class Settings:
         return self.state / "operations"
 
     @property
-    def auth(self) -> Path:
-        """The logins for registries, as Podman keeps them."""
-        return self.state / "registry" / "auth.json"
+    def secrets(self) -> Path:
+        """The host's age key, and who else reads what is encrypted."""
+        return self.state / "secrets"
+
+    @property
+    def age_key(self) -> Path:
+        """The key that opens what is kept encrypted, newest first where there is more than one."""
+        return self.secrets / "age.key"
+
+    @property
+    def secrets_settings(self) -> Path:
+        """Who else reads what is encrypted, and how it is sealed."""
+        return self.secrets / "settings.toml"
+
+    @property
+    def host_secrets_lock(self) -> Path:
+        """Held by whoever changes the host's own secrets."""
+        return self.run / "host-secrets.lock"
+
+    @property
+    def secrets_lock(self) -> Path:
+        """Shared by whoever encrypts or decrypts, held by whoever takes a key away."""
+        return self.run / "secrets.lock"
 
     @property
     def tokens(self) -> Path:
@@ -117,6 +137,18 @@ class Settings:
     def releases(self, app: str) -> Path:
         """The releases of *app*."""
         return self.app(app) / "releases"
+
+    def configs(self, app: str) -> Path:
+        """The config versions of *app*; those of `host`, which is no app, are the host's own secrets."""
+        return self.secrets / "host" if app == "host" else self.app(app) / "config"
+
+    def sealed(self, app: str, version: int, part: str) -> Path:
+        """*part* of a config version, sealed for this host.
+
+        >>> str(Settings().sealed("blog", 7, "env"))
+        '/var/lib/pvdify/apps/blog/config/c7/env.cred'
+        """
+        return self.configs(app) / f"c{version}" / f"{part}.cred"
 
     def app_lock(self, app: str) -> Path:
         """Held by the operation that changes *app*."""

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from pvdify.model.manifest import Manifest
 from pvdify.store.audit import Audit
+from pvdify.store.configs import Configs
 from pvdify.store.generations import Generations, Staged
 from pvdify.store.journals import Journals
 from pvdify.store.keys import Keys
 from pvdify.store.layout import Layout
 from pvdify.store.locks import Lock, Locks
-from pvdify.store.registry import Logins
 from pvdify.store.releases import Releases
 from pvdify.store.reserve import Reserve
 from pvdify.store.slots import Slots
 from pvdify.store.tokens import Tokens
+from pvdify.store.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -55,7 +56,8 @@ class State:
         self._slots = Slots(settings, reserve)
         self._releases = Releases(settings, reserve)
         self._journals = Journals(settings, reserve, now)
-        self._logins = Logins(settings, reserve)
+        self.vault = Vault(settings, self._locks)
+        self.configs = Configs(settings, reserve)
         self._tokens = Tokens(settings, reserve)
         self._audit = Audit(settings, reserve)
         self._keys = Keys(settings, reserve)
@@ -314,24 +316,6 @@ class State:
     def try_images_lock(self) -> Lock | None:
         """The lock on images, to remove those that nobody needs; None while anybody fetches or starts one."""
         return self._locks.try_lock(self.settings.images_lock)
-
-    # registries
-
-    def auth_file(self) -> Path:
-        """The file with the logins, root 0600, in Podman's format; it is there after this call."""
-        return self._logins.file()
-
-    def logins(self) -> tuple[str, ...]:
-        """The registries that there is a login for, by name."""
-        return self._logins.names()
-
-    def keep_login(self, registry: str, user: str, password: str) -> None:
-        """Keep a login without asking the registry."""
-        self._logins.keep(registry, user, password)
-
-    def forget_login(self, registry: str) -> bool:
-        """Forget a login; False if there was none."""
-        return self._logins.forget(registry)
 
     # tokens
 

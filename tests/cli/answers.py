@@ -264,7 +264,12 @@ ANSWERS: dict[str, object] = {
         )
     ),
     "gc": Collected(generations=(3, 4), images=("sha256:aa",), operations=5, bytes=7 * 1024 * 1024),
-    "init": Initialised(state="/var/lib/pvdify", was_there=False),
+    "init": Initialised(
+        state="/var/lib/pvdify",
+        was_there=False,
+        recipient="age1fysufttz59xt40edm80aw9zkrf2jqus03tq0s6ddmpp77k337ews5qxtzy",
+        key_file="/var/lib/pvdify/secrets/age.key",
+    ),
     "operations.list": OPERATIONS,
     "operations.all": OPERATIONS,
     "operations.info": OPERATION,

@@ -9,6 +9,7 @@ from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
 from tests.fakes.network import FakeNetwork
 from tests.fakes.podman import FakePodman
 from tests.fakes.router import FakeRouter
+from tests.fakes.secrets import FakeSeal, FakeSecrets
 from tests.fakes.systemd import FakeQuadlet, FakeSystemd
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class FakeHost:
         self.network = FakeNetwork(systemd=self.systemd, router=self.router)
         self.logs = FakeLogs()
         self.console = FakeConsole()
+        self.secrets = FakeSecrets()
+        self.seal = FakeSeal()
         self.clock = FakeClock()
 
     @property
@@ -39,6 +42,8 @@ class FakeHost:
             network=self.network,
             logs=self.logs,
             console=self.console,
+            secrets=self.secrets,
+            seal=self.seal,
             clock=self.clock,
         )
 

@@ -115,12 +115,14 @@ def program(root: Layer, source: Path) -> Path:
     return cache.layer(f"program-{source.stem}", key, build).path / "program"
 
 
-def sops() -> Layer | None:
-    """Return ``/usr/local/bin/sops``: the machine's own, else built with its Go, else None."""
+def sops() -> Layer:
+    """Return ``/usr/local/bin/sops``: the machine's own, else built with its Go; raise where there is neither."""
     found, go = shutil.which("sops"), shutil.which("go")
     if found is None and go is None:
-        say(f"no sops and no Go here; encrypted config needs it: install sops {SOPS} from github.com/getsops/sops")
-        return None
+        message = (
+            f"neither sops nor Go is here: install sops {SOPS} from github.com/getsops/sops/releases, or Go to build it"
+        )
+        raise RuntimeError(message)
     key = SOPS if found is None else cache.digest(Path(found).read_bytes())
 
     def build(top: Path, held: int) -> None:
@@ -134,8 +136,4 @@ def sops() -> Layer | None:
         package = f"github.com/getsops/sops/v3/cmd/sops@{SOPS}"
         host.isolated([go or "go", "install", package], lock=held, env=env)
 
-    try:
-        return cache.layer("sops", key, build)
-    except RuntimeError as error:
-        say(f"going on without sops: {error}")
-        return None
+    return cache.layer("sops", key, build)

@@ -1,0 +1,66 @@
+"""What stands around an encrypted document: SOPS's own part of a file, which nothing but these checks proves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pvdify.errors import ConfigTamperedError, SpecError
+from pvdify.model.parse import json_object
+from pvdify.model.vault import is_recipient
+
+EVERYTHING: Final = ".*"
+"""The rule that pvdify encrypts by: every value of every key. Without one SOPS would leave out names that end in `_unencrypted`."""
+_OWN: Final = frozenset({"age", "encrypted_regex", "lastmodified", "mac", "version"})
+_CIPHER: Final = "ENC[AES256_GCM,data:"
+_METADATA: Final = "sops"
+
+
+def check_envelope(text: bytes, *, what: str, expected: frozenset[str], allowed: frozenset[str]) -> None:
+    """Raise `ConfigTamperedError` unless *text* is a SOPS file as pvdify writes them.
+
+    Every value is encrypted, the file is authenticated, and it is for age recipients only: for all that are *expected*, and for none that
+    is not *allowed*.
+    """
+    try:
+        document = json_object(text, what=what)
+    except SpecError as error:
+        raise ConfigTamperedError(what, "it is no SOPS file") from error
+    metadata = document.pop(_METADATA, None)
+    if not isinstance(metadata, dict):
+        raise ConfigTamperedError(what, "it is no SOPS file")
+    strange = sorted(str(key) for key, value in metadata.items() if key not in _OWN and value not in (None, [], ""))
+    if strange:
+        raise ConfigTamperedError(what, f"SOPS's part of it says {', '.join(strange)}, which pvdify does not use")
+    if metadata.get("encrypted_regex") != EVERYTHING or not str(metadata.get("mac") or "").startswith(_CIPHER):
+        raise ConfigTamperedError(what, "not all of it is encrypted and authenticated")
+    if not all(value == "" or (isinstance(value, str) and value.startswith(_CIPHER)) for value in _leaves(document)):
+        raise ConfigTamperedError(what, "it has a value that is not encrypted")
+    found = _recipients(metadata.get("age"))
+    if not found or not expected <= found <= allowed or not all(is_recipient(one) for one in found):
+        raise ConfigTamperedError(
+            what,
+            "it is not encrypted for the recipients that this host knows",
+            hint="compare with `pvdify secrets`, and encrypt all again with `pvdify secrets:rotate`",
+        )
+
+
+def _recipients(stanzas: object) -> frozenset[str]:
+    if not isinstance(stanzas, list):
+        return frozenset()
+    names = [one.get("recipient") for one in stanzas if isinstance(one, dict)]
+    if len(names) != len(stanzas) or len(set(names)) != len(names):
+        return frozenset()
+    return frozenset(str(name) for name in names)
+
+
+def _leaves(value: object) -> Iterator[object]:
+    match value:
+        case Mapping():
+            for one in value.values():
+                yield from _leaves(one)
+        case list():
+            for one in value:
+                yield from _leaves(one)
+        case _:
+            yield value

@@ -1,0 +1,50 @@
+"""How config and secrets are asked for and answered, for the API's description."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pvdify.model import config_answers as a
+from pvdify.model import requests as q
+from pvdify.operations.example import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_AT: Final = "2026-01-31T09:00:00.123Z"
+
+EXAMPLES: Final[Mapping[str, Example]] = {
+    "config.show": Example(
+        q.ShowConfig(app="blog"),
+        a.Config(
+            app="blog",
+            version=7,
+            live_version=7,
+            vars={"DATABASE_URL": None, "LOG_LEVEL": None},
+            files={"tls.pem": None},
+            sizes={"tls.pem": 1704},
+            created_at=_AT,
+            created_by="ada",
+        ),
+    ),
+    "config.versions": Example(
+        q.ForApp(app="blog"),
+        a.ConfigVersions(
+            app="blog",
+            version=7,
+            live_version=7,
+            versions=(
+                a.ConfigVersion(version=7, vars=2, files=1, release=42, created_at=_AT, created_by="ada"),
+                a.ConfigVersion(version=6, vars=1, files=1, release=41, created_at=_AT, created_by="ada"),
+            ),
+        ),
+    ),
+    "config.diff": Example(
+        q.DiffConfig(app="blog", version=6, other=7),
+        a.ConfigDiff(app="blog", version=6, other=7, added=("LOG_LEVEL",), removed=(), changed=("DATABASE_URL",)),
+    ),
+    "config.set": Example(
+        q.SetConfig(app="blog", vars={"LOG_LEVEL": "debug", "OLD": None}, files={"tls.pem": b"-----BEGIN"})
+    ),
+    "config.unset": Example(q.UnsetConfig(app="blog", key="LOG_LEVEL")),
+}

@@ -1,0 +1,126 @@
+"""What is kept encrypted: read and proven, or written for everybody who shall read it and sealed for this host."""
+
+from __future__ import annotations
+
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import msgspec
+
+from pvdify.errors import PvdifyError
+from pvdify.model.config import ConfigDocument, ConfigMeta, difference, read_document
+from pvdify.model.envelope import check_envelope
+from pvdify.ops.locking import held
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pvdify.model.config import ConfigPin
+    from pvdify.model.manifest import AppRow
+    from pvdify.model.release import Release
+    from pvdify.ops.host import Host
+
+HOST: Final = "host"
+"""Whose config the host's own secrets are; no app may be called so."""
+
+
+async def ready(host: Host) -> None:
+    """Make the host's keys, if there are none; what is there stays. Raise `KeyMissingError` where something waits for a key that is gone."""
+    await host.seal.prepare()
+    if host.state.vault.has_key():
+        return
+    if any(host.state.configs.versions(app) for app in (HOST, *host.state.slots())):
+        host.state.vault.keys()
+    host.state.vault.write_keys([await host.secrets.new_key()])
+
+
+def salt() -> str:
+    """Text that nobody can guess."""
+    return token_urlsafe(32)
+
+
+async def opened(host: Host, text: bytes, *, what: str) -> bytes:
+    """What the SOPS file *text* holds; raise `ConfigTamperedError` or `KeyMissingError`. The caller has a share of the lock on keys."""
+    vault = host.state.vault
+    allowed = frozenset(vault.allowed())
+    expected = frozenset[str]() if vault.is_unfinished() else frozenset(vault.recipients())
+    check_envelope(text, what=what, expected=expected, allowed=allowed)
+    return await host.secrets.decrypt(text, what=what, keys=vault.key_file)
+
+
+async def read_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument:
+    """The config version that *meta* tells of, proven to be what was set."""
+    async with held(host.state.vault.try_share):
+        text = host.state.configs.text(app, meta)
+        plain = await opened(host, text, what=f"c{meta.version} of {app}")
+    return read_document(plain, app=app, meta=meta)
+
+
+async def pinned_config(host: Host, app: str, pin: ConfigPin | None) -> ConfigDocument | None:
+    """The config version that *pin* names."""
+    return await read_config(host, app, host.state.configs.pinned(app, pin)) if pin else None
+
+
+async def keep_config(host: Host, document: ConfigDocument, *, actor: str, operation: str) -> ConfigMeta:
+    """Encrypt and seal *document*, and keep it as a version that no release names yet."""
+    meta = ConfigMeta(
+        version=document.version,
+        sha256=document.digest(),
+        keys=tuple(document.vars),
+        files={name: len(data) for name, data in document.files.items()},
+        created_at=host.now(),
+        created_by=actor,
+        operation=operation,
+    )
+    sealed: dict[str, bytes] = {}
+    text = b""
+
+    async def encrypt() -> None:
+        nonlocal text
+        text = await host.secrets.encrypt(msgspec.json.encode(document), recipients=host.state.vault.recipients())
+
+    async def seal() -> None:
+        sealed.update(await sealed_parts(host, document, meta.pin()))
+
+    async with held(host.state.vault.try_share):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(encrypt)
+            tasks.start_soon(seal)
+        return await anyio.to_thread.run_sync(
+            lambda: host.state.configs.add(document.app, meta, text=text, sealed=sealed)
+        )
+
+
+async def sealed_parts(host: Host, document: ConfigDocument, pin: ConfigPin) -> Mapping[str, bytes]:
+    """Each part of *document*, sealed for this host under the name that units load it by."""
+    key = host.state.vault.settings().seal
+    return {
+        part: await host.seal.seal(pin.credential(document.app, part), document.part(part), key=key)
+        for part in pin.parts()
+    }
+
+
+def check_config(host: Host, release: Release) -> None:
+    """Raise `ConfigTamperedError` or `NotSealedError` unless *release* can be started with the config that it was made with."""
+    if release.config is not None:
+        meta = host.state.configs.pinned(release.app, release.config)
+        host.state.configs.check_sealed(release.app, meta)
+
+
+def with_config(pin: ConfigPin | None, row: AppRow) -> AppRow:
+    """*row*, whose next release gets the config *pin*."""
+    return msgspec.structs.replace(row, config=pin)
+
+
+async def told_difference(host: Host, app: str, before: ConfigPin | None, after: ConfigPin | None) -> str:
+    """What is other in the config *after* than in *before*, in words and by name; empty if it is one. That never fails: what it tells of is done."""
+    if before == after:
+        return ""
+    words = f"with c{after.version}" if after else "without config"
+    since = f"c{before.version}" if before else "none"
+    try:
+        found = difference(await pinned_config(host, app, before), await pinned_config(host, app, after))
+    except PvdifyError as error:
+        return f"{words} ({since} before; {error.message})"
+    return f"{words} ({since} before; {found.words() or 'nothing is other'})"

@@ -1,0 +1,169 @@
+"""Config versions: an encrypted file each, the same sealed for this host, and what may be known without a key."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pvdify.errors import ConfigNotFoundError, ConfigTamperedError, NotSealedError, SpecError, StateError
+from pvdify.model.config import ConfigMeta
+from pvdify.model.parse import from_toml
+from pvdify.model.patterns import closed
+from pvdify.store.files import PRIVATE, make_directory, replace, sync_directory, told
+from pvdify.store.layout import put_away, remove_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pvdify.model.config import ConfigPin
+    from pvdify.store.paths import Settings
+    from pvdify.store.reserve import Reserve
+
+_FILE: Final = re.compile(closed(r"c(?P<version>[1-9][0-9]{0,8})\.toml"))
+_LARGEST: Final = 4 * 1024 * 1024
+
+
+class Configs:
+    """The configs of every app. A version is there once its `c7.toml` is, which is written last."""
+
+    def __init__(self, settings: Settings, reserve: Reserve) -> None:
+        self._settings = settings
+        self._reserve = reserve
+
+    def versions(self, app: str) -> tuple[int, ...]:
+        """The versions of *app*, newest first; none for an unknown app."""
+        directory = self._settings.configs(app)
+        with told(f"read {directory}"):
+            try:
+                names = [path.name for path in directory.iterdir()]
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
+        found = (match for name in names if (match := _FILE.search(name)))
+        return tuple(sorted((int(match["version"]) for match in found), reverse=True))
+
+    def meta(self, app: str, version: int) -> ConfigMeta:
+        """What may be known of a version; raise `ConfigNotFoundError`, or `StateError` for what is no such file."""
+        path = self._meta(app, version)
+        with told(f"read {path}"):
+            try:
+                text = path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise ConfigNotFoundError(app, version) from error
+        try:
+            meta = from_toml(text, ConfigMeta, what=str(path))
+        except SpecError as error:
+            raise StateError(
+                error.message, hint="a config is never edited: bring the file back from a backup"
+            ) from error
+        if meta.version != version:
+            raise StateError(f"cannot read {path}: it says c{meta.version}")
+        return meta
+
+    def pinned(self, app: str, pin: ConfigPin) -> ConfigMeta:
+        """The version that *pin* names; raise `ConfigTamperedError` if it is another one by now."""
+        meta = self.meta(app, pin.version)
+        if meta.sha256 != pin.sha256 or tuple(meta.files) != pin.files:
+            raise ConfigTamperedError(f"c{pin.version} of {app}", "it is not the one that the release was made with")
+        return meta
+
+    def text(self, app: str, meta: ConfigMeta) -> bytes:
+        """The SOPS file of a version, as it was written; raise `ConfigTamperedError` for any other."""
+        path, what = self._text(app, meta.version), f"c{meta.version} of {app}"
+        with told(f"read {path}"):
+            try:
+                text = _read(path)
+            except FileNotFoundError as error:
+                raise ConfigTamperedError(what, f"{path} is gone") from error
+        if sha256(text).hexdigest() not in meta.texts:
+            raise ConfigTamperedError(what, f"{path} is not the file that pvdify wrote")
+        return text
+
+    def add(self, app: str, meta: ConfigMeta, *, text: bytes, sealed: Mapping[str, bytes]) -> ConfigMeta:
+        """Keep a new version, durably; what a killed process left of that number is written over. Answers what is known of it now."""
+        directory = self._settings.configs(app)
+        meta = msgspec.structs.replace(meta, texts=(sha256(text).hexdigest(),), sealed=_hashes(sealed))
+        with told(f"write c{meta.version} of {app}"):
+            if self._meta(app, meta.version).exists():
+                raise StateError(f"cannot write c{meta.version} of {app}: it is there already")
+            make_directory(directory, 0o700)
+            self._reserve.spend(lambda: self._write(app, meta, text, sealed))
+        return meta
+
+    def retext(self, app: str, version: int, text: bytes) -> None:
+        """Put a newly encrypted *text* of the same version in the place of its SOPS file. Killed in between, either file is good."""
+        meta = self.meta(app, version)
+        new = sha256(text).hexdigest()
+        with told(f"write c{version} of {app}"):
+            self._write_meta(app, msgspec.structs.replace(meta, texts=(*meta.texts, new)))
+            replace(self._text(app, version), text, PRIVATE)
+            self._write_meta(app, msgspec.structs.replace(meta, texts=(new,)))
+
+    def reseal(self, app: str, version: int, sealed: Mapping[str, bytes]) -> None:
+        """Put *sealed* in the place of what is sealed of a version; killed in between, `check_sealed` says so and this can be done again."""
+        meta = self.meta(app, version)
+        with told(f"write c{version} of {app}"):
+            self._write_meta(app, msgspec.structs.replace(meta, sealed=_hashes(sealed)))
+            self._write_sealed(app, version, sealed)
+
+    def check_sealed(self, app: str, meta: ConfigMeta) -> None:
+        """Raise `NotSealedError` unless all that a unit loads is there, as it was sealed."""
+        what = f"c{meta.version} of {app}"
+        for part, expected in meta.sealed.items():
+            path = self._settings.sealed(app, meta.version, part)
+            with told(f"read {path}"):
+                try:
+                    found = sha256(_read(path)).hexdigest()
+                except FileNotFoundError as error:
+                    raise NotSealedError(what, f"{path} is gone") from error
+            if found != expected:
+                raise NotSealedError(what, f"{path} is not the file that pvdify sealed")
+
+    def remove(self, app: str, version: int) -> None:
+        """Forget a version; one that is not there is fine."""
+        directory = self._settings.configs(app)
+        with told(f"remove c{version} of {app}"):
+            self._meta(app, version).unlink(missing_ok=True)
+            if directory.exists():
+                sync_directory(directory)
+            self._text(app, version).unlink(missing_ok=True)
+            away = put_away(directory / f"c{version}")
+            if away is not None:
+                remove_tree(away)
+
+    def _write(self, app: str, meta: ConfigMeta, text: bytes, sealed: Mapping[str, bytes]) -> None:
+        try:
+            replace(self._text(app, meta.version), text, PRIVATE)
+            self._write_sealed(app, meta.version, sealed)
+            self._write_meta(app, meta)
+        except OSError:
+            self.remove(app, meta.version)
+            raise
+
+    def _write_sealed(self, app: str, version: int, sealed: Mapping[str, bytes]) -> None:
+        for part, data in sealed.items():
+            path = self._settings.sealed(app, version, part)
+            make_directory(path.parent, 0o700)
+            replace(path, data, PRIVATE)
+
+    def _write_meta(self, app: str, meta: ConfigMeta) -> None:
+        replace(self._meta(app, meta.version), msgspec.toml.encode(meta), PRIVATE)
+
+    def _meta(self, app: str, version: int) -> Path:
+        return self._settings.configs(app) / f"c{version}.toml"
+
+    def _text(self, app: str, version: int) -> Path:
+        return self._settings.configs(app) / f"c{version}.sops.json"
+
+
+def _hashes(sealed: Mapping[str, bytes]) -> dict[str, str]:
+    return {part: sha256(data).hexdigest() for part, data in sealed.items()}
+
+
+def _read(path: Path) -> bytes:
+    """All of *path*, and no more than it may be: whoever put a huge file there does not take the host's memory."""
+    with path.open("rb") as file:
+        return file.read(_LARGEST + 1)

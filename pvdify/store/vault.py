@@ -1,0 +1,103 @@
+"""The host's age key, and who else reads what is kept encrypted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pvdify.errors import KeyMissingError, SpecError, StateError
+from pvdify.model.parse import from_toml
+from pvdify.model.vault import AgeKey, VaultSettings, keys_of
+from pvdify.store.files import PRIVATE, make_directory, replace, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pvdify.store.locks import Lock, Locks
+    from pvdify.store.paths import Settings
+
+_MODE: Final = 0o400
+_HEAD: Final = "# The age key of this host's pvdify. Whoever has it reads every secret that is kept here.\n"
+
+
+class Vault:
+    """Keys and recipients. The first key is the one that is encrypted for; another one is there only while all is encrypted again."""
+
+    def __init__(self, settings: Settings, locks: Locks) -> None:
+        self._settings = settings
+        self._locks = locks
+
+    @property
+    def key_file(self) -> Path:
+        """The keys, for programs that open something with them."""
+        return self._settings.age_key
+
+    def has_key(self) -> bool:
+        """Whether there is a key file."""
+        with told(f"look at {self.key_file}"):
+            return self.key_file.exists()
+
+    def keys(self) -> tuple[AgeKey, ...]:
+        """The host's keys, newest first; raise `KeyMissingError` if there is none."""
+        hint = f"bring {self.key_file} back from where you keep a copy of it"
+        with told(f"read {self.key_file}"):
+            try:
+                keys = keys_of(self.key_file.read_text(encoding="utf-8", errors="replace"))
+            except FileNotFoundError as error:
+                raise KeyMissingError("cannot open what is encrypted: the host's age key is gone", hint=hint) from error
+        if not keys:
+            raise KeyMissingError(f"cannot open what is encrypted: {self.key_file} holds no age key", hint=hint)
+        return keys
+
+    def write_keys(self, keys: Iterable[AgeKey]) -> None:
+        """Keep *keys*, durably, in the place of those that were there."""
+        with told(f"write {self.key_file}"):
+            make_directory(self.key_file.parent, 0o700)
+            replace(self.key_file, (_HEAD + "".join(key.text() for key in keys)).encode(), _MODE)
+
+    def settings(self) -> VaultSettings:
+        """Who else reads, and how it is sealed."""
+        path = self._settings.secrets_settings
+        with told(f"read {path}"):
+            try:
+                text = path.read_bytes()
+            except FileNotFoundError:
+                return VaultSettings()
+        try:
+            return from_toml(text, VaultSettings, what=str(path))
+        except SpecError as error:
+            raise StateError(error.message, hint=f"put it right in {path}") from error
+
+    def write_settings(self, settings: VaultSettings) -> None:
+        """Keep *settings*, durably."""
+        path = self._settings.secrets_settings
+        with told(f"write {path}"):
+            make_directory(path.parent, 0o700)
+            replace(path, msgspec.toml.encode(settings), PRIVATE)
+
+    def recipients(self) -> tuple[str, ...]:
+        """Whom all is encrypted for: the host, and whoever was added."""
+        return (self.keys()[0].public, *self.settings().recipients)
+
+    def allowed(self) -> tuple[str, ...]:
+        """Whom a file may be encrypted for now: while all is encrypted again, also for whoever leaves."""
+        settings = self.settings()
+        return (*(key.public for key in self.keys()), *settings.recipients, *settings.leaving)
+
+    def is_unfinished(self) -> bool:
+        """Whether encrypting all again was begun and not ended: then not every file has just the recipients that it shall have."""
+        return len(self.keys()) > 1 or bool(self.settings().leaving)
+
+    def try_share(self) -> Lock | None:
+        """A share of the lock on keys: as long as anybody has one, no key is taken away."""
+        return self._locks.try_share(self._settings.secrets_lock)
+
+    def try_host(self) -> Lock | None:
+        """The lock on the host's own secrets, to change one; None while somebody else does."""
+        return self._locks.try_lock(self._settings.host_secrets_lock)
+
+    def try_alone(self) -> Lock | None:
+        """The lock on keys, to take one away; None while somebody encrypts or decrypts."""
+        return self._locks.try_lock(self._settings.secrets_lock)
