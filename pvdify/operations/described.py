@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pvdify.operations.components import Schemas
-    from pvdify.operations.examples import Example
+    from pvdify.operations.example import Example
     from pvdify.operations.table import Operation, Route
 
 ANYWHERE: Final = (400, 408, 431, 500, 503)
