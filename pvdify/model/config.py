@@ -24,7 +24,9 @@ T = TypeVar("T")
 ENV: Final = "env"
 """The part of a config that holds its variables; every other part is a file."""
 LARGEST: Final = 1_000_000
-"""Bytes of all values and files together: systemd gives a unit no more than 1 MiB of credentials."""
+"""Bytes of all values and files together: systemd gives a unit no more than 1 MiB of credentials, and they fill whole pages there."""
+_PAGE: Final = 4096
+_PAGES: Final = 256
 LONGEST: Final = 32_768
 _SHOWN: Final = 8
 _LINE: Final = re.compile(r"[\r\n]")
@@ -175,11 +177,7 @@ def merged(
     )
     for key, value in document.vars.items():
         _check_variable(key, value)
-    size = len(document.env_file()) + sum(len(data) for data in document.files.values())
-    size += sum(len(name) + 64 for name in document.files)
-    if size > LARGEST:
-        message = f"cannot keep {size} bytes of config: systemd gives a unit no more than {LARGEST}"
-        raise SpecError(message, pointer="/vars", hint="keep large files in a volume or in the image")
+    _check_size(document)
     return document
 
 
@@ -198,6 +196,19 @@ def read_document(text: bytes, *, app: str, meta: ConfigMeta) -> ConfigDocument:
 def _merged(before: Mapping[str, T], given: Mapping[str, T | None]) -> dict[str, T]:
     both = {**before, **given}
     return {key: value for key, value in sorted(both.items()) if value is not None}
+
+
+def _check_size(document: ConfigDocument) -> None:
+    sizes = [len(document.env_file()), *(len(data) for data in document.files.values())]
+    size = sum(sizes) + sum(len(name) + 64 for name in document.files)
+    pages = sum(-(-one // _PAGE) for one in sizes)
+    hint = "keep large files in a volume or in the image"
+    if size > LARGEST:
+        message = f"cannot keep {size} bytes of config: systemd gives a unit no more than {LARGEST}"
+        raise SpecError(message, pointer="/vars", hint=hint)
+    if pages > _PAGES:
+        message = f"cannot keep {len(document.files)} files: systemd gives a unit no more than {_PAGES} pages, and they fill {pages}"
+        raise SpecError(message, pointer="/files", hint=hint)
 
 
 def _check_variable(key: str, value: str) -> None:
