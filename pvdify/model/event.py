@@ -76,6 +76,7 @@ class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     text: str = ""
     answered: int | None = None
     generation: int | None = None
+    config: int | None = None
     serving_ms: float | None = None
     url: str = ""
     events: tuple[Event, ...] = ()
@@ -108,7 +109,9 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
         if event.kind is EventKind.END:
             outcome, ended_at, last = event.outcome, event.at, event
         failure = event.failure or failure
-    answered, generation, serving_ms = (last.data.get(name) for name in ("release", "generation", "serving_ms"))
+    answered, config, generation, serving_ms = (
+        last.data.get(name) for name in ("release", "config", "generation", "serving_ms")
+    )
     return OperationRecord(
         id=str(data["id"]),
         name=str(data["name"]),
@@ -126,6 +129,7 @@ def record_of(events: tuple[Event, ...]) -> OperationRecord | None:
         failure=failure,
         text=last.text,
         answered=answered if isinstance(answered, int) else None,
+        config=config if isinstance(config, int) else None,
         generation=generation if isinstance(generation, int) else None,
         serving_ms=serving_ms if isinstance(serving_ms, int | float) else None,
         url=str(last.data.get("url") or ""),

@@ -96,6 +96,7 @@ def _result(record: OperationRecord) -> Changed | None:
         text=record.text,
         app=record.app,
         release=record.answered,
+        config=record.config,
         generation=record.generation,
         serving_ms=record.serving_ms,
         url=record.url,

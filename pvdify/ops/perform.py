@@ -78,6 +78,7 @@ async def performed(host: Host, running: Running, run: Run) -> Changed:
         changed.text,
         data={
             "release": changed.release,
+            "config": changed.config,
             "serving_ms": changed.serving_ms,
             "generation": changed.generation,
             "url": changed.url,
