@@ -65,6 +65,7 @@ def template(name: str) -> Template:
 
 _UNIT_FILTERS: Final[dict[str, Callable[..., object]]] = {
     "bare": quoting.bare,
+    "path": quoting.unit_path,
     "word": quoting.unit_word,
     "words": quoting.unit_words,
 }

@@ -44,6 +44,18 @@ def bare(value: object) -> Quoted:
     return Quoted(text)
 
 
+def unit_path(value: object) -> Quoted:
+    """Write a path that ends a line which is not split into words: there only `%` means something.
+
+    >>> print(unit_path("/srv/my state/50%/env.cred"))
+    /srv/my state/50%%/env.cred
+    """
+    text = _one_line(value)
+    if not text.startswith("/") or text != text.strip() or text.endswith("\\"):
+        raise RenderError(f"cannot write {text[:80]!r}: it is no path that can end a line")
+    return Quoted(text.replace("%", "%%"))
+
+
 def unit_word(value: object) -> Quoted:
     r"""Write *value* as one word of a line that systemd and Quadlet split, whatever it contains.
 

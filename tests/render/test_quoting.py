@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pvdify.errors import RenderError
 from pvdify.model.patterns import UNWRITABLE
 from pvdify.render.environment import environment
-from pvdify.render.quoting import CARRIED, Quoted, bare, haproxy_word, unit_text, unit_word, unit_words
+from pvdify.render.quoting import CARRIED, Quoted, bare, haproxy_word, unit_path, unit_text, unit_word, unit_words
 from tests.render.unitfile import sections, words
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: not UNWRITABLE.search(text))
@@ -95,6 +95,20 @@ def test_a_line_that_is_not_split_takes_plain_text_or_nothing(value: str) -> Non
 def test_options_and_specifiers_are_not_plain(value: str) -> None:
     with pytest.raises(RenderError):
         bare(value)
+
+
+@given(AWKWARD.filter(str.isprintable).map(lambda text: f"/{text}x"))
+def test_a_path_at_the_end_of_a_line_is_read_back_as_it_was(value: str) -> None:
+    (read,) = sections(f"[Service]\nKey=name:{unit_path(value)}\n")["Service"]["Key"]
+
+    assert value == read.removeprefix("name:").replace("%%", "%")
+    assert "%" not in read.replace("%%", "")
+
+
+@pytest.mark.parametrize("value", ["", "relative", " /a", "/a ", "/a\\", "/a\n/b", "/a\tb", "/\u2028"])
+def test_what_a_line_would_not_end_with_is_no_path(value: str) -> None:
+    with pytest.raises(RenderError):
+        unit_path(value)
 
 
 @pytest.mark.parametrize("dialect", ["quadlet", "systemd", "haproxy"])

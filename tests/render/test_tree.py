@@ -113,6 +113,45 @@ def test_an_awkward_state_directory_stays_one_word() -> None:
     assert ["--root", "/srv/my state/50%/storage", "--runroot", "/run/it's/containers"] == options[:4]
 
 
+def test_an_awkward_state_directory_is_where_a_config_is_loaded_from() -> None:
+    place = Place(state="/srv/my state/50%", run="/run/it's")
+
+    container = next(file for file in tree(world("config"), place) if file.path.endswith("v1-web-1.container"))
+
+    (loaded,) = sections(container.text)["Service"]["LoadCredentialEncrypted"]
+    assert "/srv/my state/50%%/apps/blog/config/c1/env.cred" == loaded.partition(":")[2]
+
+
+def test_a_unit_loads_every_part_of_its_own_config_and_nothing_else() -> None:
+    host = world("config")
+    for file in tree(host):
+        if not file.path.endswith(".container"):
+            continue
+        unit = sections(file.text)
+        version = int(unit["Unit"]["Description"][0].split()[1].removeprefix("v"))
+        pin = host.releases["blog"][version].config
+        assert pin is not None
+
+        loaded = [line.partition(":")[0] for line in unit["Service"]["LoadCredentialEncrypted"]]
+        mounted = [line for line in unit["Container"]["Volume"] if line.startswith("%d/")]
+
+        assert [pin.credential("blog", part) for part in pin.parts()] == loaded
+        assert [f"%d/{loaded[0]}"] == unit["Container"]["EnvironmentFile"]
+        assert [f"%d/{pin.credential('blog', name)}:/run/secrets/{name}:ro,idmap" for name in pin.files] == mounted
+
+
+def test_what_the_config_sets_the_unit_does_not_say_as_well() -> None:
+    units = {
+        file.path: sections(file.text)["Container"]["Environment"]
+        for file in tree(world("config"))
+        if ".con" in file.path
+    }
+
+    assert "LEVEL=info" in units["quadlet/pvdify-blog-v1-web-1.container"]
+    assert [] == [line for line in units["quadlet/pvdify-blog-v2-web-1.container"] if line.startswith("LEVEL=")]
+    assert "ZONE=UTC" in units["quadlet/pvdify-blog-v2-web-1.container"]
+
+
 @pytest.mark.parametrize("image", ["ghcr.io/acme/blog:1.0", "-v/:/h", "x\n[Service]", "ghcr.io/acme/blog@sha256:abc"])
 def test_an_image_without_a_digest_is_refused(image: str) -> None:
     minimal = world("minimal")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from pvdify.model.config import ConfigMeta
 from pvdify.model.image import Image, image_ref
 from pvdify.model.manifest import IDS_COUNT, IDS_FIRST, AppRow, InstanceRow
 from pvdify.model.parse import from_toml
@@ -38,6 +39,12 @@ class _Release(msgspec.Struct, forbid_unknown_fields=True):
     image: str
     version: int = 0
     exposes: tuple[int, ...] = ()
+    config: int = 0
+
+
+class _Config(msgspec.Struct, forbid_unknown_fields=True):
+    keys: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class _App(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -49,6 +56,8 @@ class _App(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     stopped: bool = False
     units: tuple[str, ...] = ()
     releases: tuple[_Release, ...] = ()
+    configs: tuple[_Config, ...] = ()
+    config: int = 0
     release_command: int | None = None
 
 
@@ -96,8 +105,19 @@ def _releases(app: _App) -> dict[int, Release]:
         image = Image(id=digest, digest=digest, architecture="amd64", ports=one.exposes)
         pinned = image_ref(one.image).pinned(digest)
         version = one.version or number
-        made[version] = release_of(app.slot, image, pinned=pinned, source=one.image, version=version)
+        config = _config(app, one.config) if one.config else None
+        made[version] = release_of(app.slot, image, pinned=pinned, source=one.image, version=version, config=config)
     return made
+
+
+def _config(app: _App, version: int) -> ConfigMeta:
+    one = app.configs[version - 1]
+    return ConfigMeta(
+        version=version,
+        sha256=hashlib.sha256(f"{app.slot.name} c{version}".encode()).hexdigest(),
+        keys=one.keys,
+        files=dict.fromkeys(one.files, 1),
+    )
 
 
 def _row(app: _App, releases: dict[int, Release]) -> AppRow:
@@ -113,6 +133,7 @@ def _row(app: _App, releases: dict[int, Release]) -> AppRow:
         is_stopped=app.stopped,
         formation=formation_of(app.slot),
         instances=tuple(_instance(text) for text in app.units),
+        config=_config(app, app.config).pin() if app.config else None,
     )
     return msgspec.structs.replace(row, router=router_of(row, releases[app.live])) if app.live else row
 
