@@ -13,6 +13,7 @@
   jeepney,
   jinja2,
   msgspec,
+  python-dotenv,
   rich,
   systemd-python ? systemd, # its name in older nixpkgs
   systemd,
@@ -31,6 +32,7 @@ let
     jeepney
     jinja2
     msgspec
+    python-dotenv
     rich
     systemd-python
     tomli-w
