@@ -27,7 +27,10 @@ LARGEST: Final = 1_000_000
 """Bytes of all values and files together: systemd gives a unit no more than 1 MiB of credentials, and they fill whole pages there."""
 _PAGE: Final = 4096
 _PAGES: Final = 256
+_VARIABLES: Final = 1_000
 LONGEST: Final = 32_768
+_ESCAPED: Final = 8 * LARGEST
+"""Bytes of the largest document: SOPS writes some characters as six."""
 _SHOWN: Final = 8
 _LINE: Final = re.compile(r"[\r\n]")
 
@@ -185,7 +188,7 @@ def read_document(text: bytes, *, app: str, meta: ConfigMeta) -> ConfigDocument:
     """The document of what was decrypted, proven to be what was set; raise `ConfigTamperedError` if it is not."""
     what = f"c{meta.version} of {app}"
     try:
-        document = from_value(json_object(text, what=what), ConfigDocument, what=what)
+        document = from_value(json_object(text, what=what, limit=_ESCAPED), ConfigDocument, what=what)
     except SpecError as error:
         raise ConfigTamperedError(what, "what it holds is no config of pvdify") from error
     if (document.app, document.version, document.digest()) != (app, meta.version, meta.sha256):
@@ -201,8 +204,13 @@ def _merged(before: Mapping[str, T], given: Mapping[str, T | None]) -> dict[str,
 def _check_size(document: ConfigDocument) -> None:
     sizes = [len(document.env_file()), *(len(data) for data in document.files.values())]
     size = sum(sizes) + sum(len(name) + 64 for name in document.files)
-    pages = sum(-(-one // _PAGE) for one in sizes)
+    pages = sum(max(1, -(-one // _PAGE)) for one in sizes)
     hint = "keep large files in a volume or in the image"
+    if len(document.vars) > _VARIABLES:
+        message = f"cannot keep {len(document.vars)} variables: {_VARIABLES} is the most"
+        raise SpecError(
+            message, pointer="/vars", hint="keep what belongs together in one file: `--file-secret NAME=PATH`"
+        )
     if size > LARGEST:
         message = f"cannot keep {size} bytes of config: systemd gives a unit no more than {LARGEST}"
         raise SpecError(message, pointer="/vars", hint=hint)
@@ -213,16 +221,18 @@ def _check_size(document: ConfigDocument) -> None:
 
 def _check_variable(key: str, value: str) -> None:
     pointer, hint = f"/vars/{key}", ""
+    name = "env.txt" if key.lower() == ENV else key.lower()[:64]
+    as_file = f"keep it as a file: `--file-secret {name}=PATH`, read at /run/secrets/{name}"
     if is_denied(key):
         reason = "it is set or forbidden by pvdify"
     elif _LINE.search(value):
         reason = "a variable is one line"
-        hint = f"keep it as a file: `--file-secret {key.lower()}=PATH`, read at /run/secrets/{key.lower()}"
+        hint = as_file
     elif found := unwritable(value):
         reason = f"the character {found} cannot be passed to a process"
     elif len(value.encode()) > LONGEST:
         reason = f"it is longer than {LONGEST} bytes"
-        hint = f"keep it as a file: `--file-secret {key.lower()}=PATH`, read at /run/secrets/{key.lower()}"
+        hint = as_file
     else:
         return
     raise SpecError(f"cannot set {key}: {reason}", pointer=pointer, hint=hint)

@@ -14,6 +14,9 @@ EVERYTHING: Final = ".*"
 _OWN: Final = frozenset({"age", "encrypted_regex", "lastmodified", "mac", "version"})
 _CIPHER: Final = "ENC[AES256_GCM,data:"
 _METADATA: Final = "sops"
+_STANZA: Final = frozenset({"recipient", "enc"})
+LARGEST: Final = 4 * 1024 * 1024
+"""Bytes of the largest SOPS file: what `merged` lets in, as base64 twice, and what SOPS writes beside each value."""
 
 
 def check_envelope(text: bytes, *, what: str, expected: frozenset[str], allowed: frozenset[str]) -> None:
@@ -23,16 +26,18 @@ def check_envelope(text: bytes, *, what: str, expected: frozenset[str], allowed:
     is not *allowed*.
     """
     try:
-        document = json_object(text, what=what)
+        document = json_object(text, what=what, limit=LARGEST)
     except SpecError as error:
         raise ConfigTamperedError(what, "it is no SOPS file") from error
     metadata = document.pop(_METADATA, None)
-    if not isinstance(metadata, dict):
+    if not isinstance(metadata, dict) or any(name.lower() == _METADATA for name in document):  # Go takes SOPS for sops
         raise ConfigTamperedError(what, "it is no SOPS file")
     strange = sorted(str(key) for key, value in metadata.items() if key not in _OWN and value not in (None, [], ""))
     if strange:
         raise ConfigTamperedError(what, f"SOPS's part of it says {', '.join(strange)}, which pvdify does not use")
-    if metadata.get("encrypted_regex") != EVERYTHING or not str(metadata.get("mac") or "").startswith(_CIPHER):
+    said = {name: metadata.get(name) for name in ("lastmodified", "mac", "version")}
+    is_whole = all(isinstance(value, str) and value for value in said.values())
+    if not is_whole or metadata.get("encrypted_regex") != EVERYTHING or not str(said["mac"]).startswith(_CIPHER):
         raise ConfigTamperedError(what, "not all of it is encrypted and authenticated")
     if not all(value == "" or (isinstance(value, str) and value.startswith(_CIPHER)) for value in _leaves(document)):
         raise ConfigTamperedError(what, "it has a value that is not encrypted")
@@ -48,7 +53,7 @@ def check_envelope(text: bytes, *, what: str, expected: frozenset[str], allowed:
 def _recipients(stanzas: object) -> frozenset[str]:
     if not isinstance(stanzas, list):
         return frozenset()
-    names = [one.get("recipient") for one in stanzas if isinstance(one, dict)]
+    names = [one.get("recipient") for one in stanzas if isinstance(one, dict) and one.keys() == _STANZA]
     if len(names) != len(stanzas) or len(set(names)) != len(names):
         return frozenset()
     return frozenset(str(name) for name in names)
