@@ -24,7 +24,7 @@ from pvdify.errors import (
 from pvdify.model.answers import Pending, TokenMade
 from pvdify.model.patterns import closed
 from pvdify.model.requests import Follow, ForOperation, Nothing
-from pvdify.operations import apps, releases
+from pvdify.operations import apps, config, releases
 from pvdify.operations.wire import PREFIX
 from pvdify.ops.apps import list_apps
 from pvdify.ops.journal import follow, operation_info
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 KEY: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
 _KEY: Final = re.compile(closed(r"[\x21-\x7e]{1,255}"))
+_OF_CONFIG: Final = config.ALL
 _ASYNC: Final = "respond-async"
 
 
@@ -97,8 +98,8 @@ class Changes:
             raise
 
     def tag_of(self, operation: Operation[Any, Any], asked: Any) -> str:
-        """The `ETag` of what is answered: of an app, what is declared of it."""
-        return self._tag(asked.app) if operation is apps.INFO else ""
+        """The `ETag` of what is answered: of an app, what is declared of it; of its config, which version it is."""
+        return self._tag(operation, asked.app) if operation in (apps.INFO, config.SHOW) else ""
 
     def _admits(
         self, operation: Operation[Any, Any], asked: Any, headers: Mapping[str, str], claim: _Claim | None
@@ -108,10 +109,15 @@ class Changes:
         app = operation.app_of(asked) if is_named else ""  # what is only to be made, nobody has seen
 
         def admit(id_: str) -> None:
-            if wanted and app and wanted != "*" and self._tag(app) not in {one.strip() for one in wanted.split(",")}:
+            if (
+                wanted
+                and app
+                and wanted != "*"
+                and self._tag(operation, app) not in {one.strip() for one in wanted.split(",")}
+            ):
                 raise PreconditionError(
                     f"cannot change {app}: it is not any more what you have seen",
-                    hint=f"read it again: GET {PREFIX}/apps/{app}",
+                    hint=f"read it again: GET {PREFIX}/apps/{app}{'/config' if operation in _OF_CONFIG else ''}",
                 )
             if claim and not claim.take(id_):
                 raise _ReplayedError(claim.known() or id_)
@@ -122,7 +128,7 @@ class Changes:
         self, operation: Operation[Any, Any], asked: Any, id_: str, version: int | None, *, is_async: bool
     ) -> web.Response:
         status = operation.route.status if operation.route else 202
-        waits = status != 202 or getattr(asked, "deploy", True) is False  # noqa: PLR2004 - HTTP's number
+        waits = status != 202 or bool(operation.route and operation.route.waits and operation.route.waits(asked))  # noqa: PLR2004 - HTTP's number
         if is_async or not waits:
             return self._pending(asked, id_, version)
         changed = await self._ended(id_)
@@ -176,7 +182,10 @@ class Changes:
         """The release that a deploy is about to make: nobody else can, as long as it holds the app."""
         return self.door.host.state.next_version(asked.app) if operation is releases.CREATE else None
 
-    def _tag(self, app: str) -> str:
+    def _tag(self, operation: Operation[Any, Any], app: str) -> str:
+        if operation in _OF_CONFIG:
+            pin = self.door.host.row(app).config
+            return f'"c{pin.version if pin else 0}"'
         return f'"{sha256(self.door.host.state.slot_text(app)).hexdigest()[:32]}"'
 
 

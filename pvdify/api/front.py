@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -72,7 +73,7 @@ class _Front:
                     parts.method,
                     URL(f"http://localhost{parts.path}?{urlencode(parts.query)}", encoded=True),
                     headers=headers,
-                    data=parts.body or None,
+                    data=BytesIO(parts.body) if parts.body else None,
                     allow_redirects=False,
                 ) as answer,
             ):

@@ -21,6 +21,10 @@ def _scope(request: ShowConfig) -> Scope:
     return Scope.CONFIG if request.reveal else Scope.READ
 
 
+def _is_left(request: SetConfig | UnsetConfig) -> bool:
+    return not request.deploy
+
+
 SHOW: Final = Operation(
     name="config.show",
     summary="Show an app's config: names, and what they hold only with `reveal`, which is audited.",
@@ -36,7 +40,7 @@ VERSIONS: Final = Operation(
     request=ForApp,
     answer=ConfigVersions,
     run="pvdify.ops.config:list_versions",
-    route=Route(method="GET", path="/apps/{app}/config/versions", scope=Scope.READ),
+    route=Route(method="GET", path="/apps/{app}/config-versions", scope=Scope.READ),
 )
 DIFF: Final = Operation(
     name="config.diff",
@@ -44,7 +48,7 @@ DIFF: Final = Operation(
     request=DiffConfig,
     answer=ConfigDiff,
     run="pvdify.ops.config:diff_config",
-    route=Route(method="GET", path="/apps/{app}/config/versions/{version}/diff/{other}", scope=Scope.READ),
+    route=Route(method="GET", path="/apps/{app}/config-versions/{version}/diff/{other}", scope=Scope.READ),
 )
 SET: Final = Operation(
     name="config.set",
@@ -53,7 +57,14 @@ SET: Final = Operation(
     answer=Changed,
     run="pvdify.ops.config:set_config",
     kind=Kind.CHANGE,
-    route=Route(method="PUT", path="/apps/{app}/config", scope=Scope.CONFIG, status=202, body_limit=BODY_LIMIT),
+    route=Route(
+        method="PUT",
+        path="/apps/{app}/config",
+        scope=Scope.CONFIG,
+        status=202,
+        body_limit=BODY_LIMIT,
+        waits=_is_left,
+    ),
     locks="app",
 )
 UNSET: Final = Operation(
@@ -63,7 +74,7 @@ UNSET: Final = Operation(
     answer=Changed,
     run="pvdify.ops.config:unset_config",
     kind=Kind.CHANGE,
-    route=Route(method="DELETE", path="/apps/{app}/config/{key}", scope=Scope.CONFIG, status=202),
+    route=Route(method="DELETE", path="/apps/{app}/config/{key}", scope=Scope.CONFIG, status=202, waits=_is_left),
     locks="app",
 )
 ALL: Final = (SHOW, VERSIONS, DIFF, SET, UNSET)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pvdify.model.answers import AppInfo, AppSummary, LogEntry, Pending
+from pvdify.model.answers import AppInfo, AppSummary, Changed, LogEntry, Pending
+from pvdify.model.config_answers import Config
 from pvdify.model.scope import Scope
 from pvdify.operations.components import Json, content, headers, in_body, parameter, problem_references, takes_body
 from pvdify.operations.examples import pending
@@ -108,7 +109,7 @@ class Described:
             yield "Idempotency-Key"
         if self._heeds_tag:
             yield "If-Match"
-        if self.operation.kind is Kind.CHANGE and self.route.status != _ACCEPTED:
+        if self.operation.kind is Kind.CHANGE and (self.route.status != _ACCEPTED or self.route.waits):
             yield "Prefer"
 
     @property
@@ -141,7 +142,7 @@ class Described:
         if self.operation.answer is str:
             media = (self.route.media or "text/plain").partition(";")[0]
             return content("The text.", {"type": "string"}, self._answer, media=media)
-        tag_ = ("ETag",) if self.operation.answer is AppInfo else ()
+        tag_ = ("ETag",) if self.operation.answer in (AppInfo, Config) else ()
         found = content(first_line(self.operation.answer), self._schema(self.operation.answer), self._answer, *tag_)
         return {**found, **self._links(*_LOCATED.get(self.operation.name, ()))}
 
@@ -169,6 +170,11 @@ class Described:
             return {"201": {**found, **self._links(*_LOCATED.get(self.operation.name, ()))}}
         if self.route.status == _NO_CONTENT:
             return {"204": {"description": "It is done.", "headers": headers("X-Request-Id", "Idempotent-Replayed")}}
+        if self.route.waits:
+            found = content(
+                "It is done, for what makes no release.", self._schema(Changed), None, "Idempotent-Replayed"
+            )
+            return {"200": found}
         return {}
 
     def _accepted(self) -> Json:

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 from pvdify.model import config_answers as a
 from pvdify.model import requests as q
+from pvdify.model.answers import Changed
+from pvdify.model.event import Outcome
 from pvdify.operations.example import Example
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _AT: Final = "2026-01-31T09:00:00.123Z"
+
+_LEFT: Final = Changed(
+    operation="20260131-090000-123k7qz",
+    outcome=Outcome.DONE,
+    text="c8 of blog is set (removed LOG_LEVEL); the next release gets it",
+    app="blog",
+    config=8,
+    generation=117,
+)
 
 EXAMPLES: Final[Mapping[str, Example]] = {
     "config.show": Example(
@@ -44,7 +55,8 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         a.ConfigDiff(app="blog", version=6, other=7, added=("LOG_LEVEL",), removed=(), changed=("DATABASE_URL",)),
     ),
     "config.set": Example(
-        q.SetConfig(app="blog", vars={"LOG_LEVEL": "debug", "OLD": None}, files={"tls.pem": b"-----BEGIN"})
+        q.SetConfig(app="blog", vars={"LOG_LEVEL": "debug", "OLD": None}, files={"tls.pem": b"-----BEGIN"}),
+        _LEFT,
     ),
-    "config.unset": Example(q.UnsetConfig(app="blog", key="LOG_LEVEL")),
+    "config.unset": Example(q.UnsetConfig(app="blog", key="LOG_LEVEL"), _LEFT),
 }

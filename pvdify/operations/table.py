@@ -67,6 +67,7 @@ class Route(Generic[Q]):
     """How an operation is reached over HTTP; its scope may depend on what is asked.
 
     A scope of *also* is enough as well. *media* is the type of an answer that is text; None where it is JSON, or the lines of a stream.
+    A change of which *waits* says so is over in a moment, and answers 200 at its end.
     *app* is the field of the request that names the app, where it is not `app` in the path. *reach* is said only where the path does
     not show it.
     """
@@ -81,6 +82,7 @@ class Route(Generic[Q]):
     app: str = "app"
     also: tuple[Scope, ...] = ()
     reach: Reach | None = None
+    waits: Callable[[Q], bool] | None = None
 
     def parameters(self) -> tuple[str, ...]:
         """The fields of the request that are part of the path."""

@@ -6,6 +6,7 @@ their directory, so what is there is safe on the disk and never half written.
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ EVERY: Final = 16
 """Claims from one look for old ones to the next, which is at the next sixteenth of them: nobody waits for a look at all."""
 _PARTS: Final = "0123456789abcdef"
 _PART: Final = KEPT // len(_PARTS) - 2 * EVERY
+_SECRET: Final = 0o400
 _AT_ONCE: Final = 256
 """Files that one look takes away at most."""
 
@@ -56,6 +58,7 @@ class Keys:
 
     def __init__(self, settings: Settings, reserve: Reserve) -> None:
         self._path = settings.keys
+        self._marker = settings.fingerprint_key
         self._reserve = reserve
         self._claims = secrets.randbelow(EVERY * len(_PARTS))  # a process may not live long enough to count so far
 
@@ -70,14 +73,15 @@ class Keys:
             make_directory(self._path, 0o700)
             with alone(self._path):
                 found = _read(path)
+                mark = self._mark(fingerprint, makes=True)
                 if found and found.operation != lost and not _is_old(found, now):
-                    if found.fingerprint != fingerprint:
+                    if found.fingerprint != mark:
                         raise IdempotencyMismatchError(key)
                     return Claim(found.operation, is_new=False)
                 self._claims += 1
                 if self._claims % EVERY == 0:
                     self._prune(_PARTS[self._claims // EVERY % len(_PARTS)], now)
-                new = _File(fingerprint=fingerprint, operation=operation, at=stamp_of(now))
+                new = _File(fingerprint=mark, operation=operation, at=stamp_of(now))
                 self._reserve.spend(lambda: _write(path, new))
         return Claim(operation, is_new=True)
 
@@ -88,7 +92,7 @@ class Keys:
             found = _read(path)
         if found is None or _is_old(found, now):
             return None
-        if found.fingerprint != fingerprint:
+        if found.fingerprint != self._mark(fingerprint):
             raise IdempotencyMismatchError(key)
         return found.operation
 
@@ -102,6 +106,15 @@ class Keys:
                 if found and found.operation == operation:
                     path.unlink()
                     sync_directory(self._path)
+
+    def _mark(self, fingerprint: str, *, makes: bool = False) -> str:
+        """What is kept of a fingerprint: only with a secret of this host can anybody try which request, and which secret in it, makes it."""
+        with told(f"read {self._marker}"):
+            if makes and not self._marker.exists():
+                make_directory(self._marker.parent, 0o700)
+                self._reserve.spend(lambda: replace(self._marker, secrets.token_bytes(32), _SECRET))
+            secret = self._marker.read_bytes() if self._marker.exists() else b""
+        return hmac.new(secret, fingerprint.encode(), sha256).hexdigest()
 
     def _file(self, caller: str, key: str) -> Path:
         name = sha256(f"{caller}\0{key}".encode(errors="surrogatepass")).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -48,12 +49,17 @@ class Asking:
         if data is not None:
             named.setdefault("Content-Type", "application/json")
         async with self.session.request(
-            method, URL(f"{self.base}{PREFIX}{path}", encoded=True), data=data, headers=named
+            method, URL(f"{self.base}{PREFIX}{path}", encoded=True), data=_stream(data), headers=named
         ) as answer:
             got = Got(answer.status, answer.headers.copy(), await answer.read())
         if got.status == 413:
             await asyncio.sleep(0.1)  # aiohttp lets go of a connection that did not take its body only a moment later
         return got
+
+
+def _stream(data: bytes | None) -> BytesIO | None:
+    """*data* as aiohttp wants to have what is large."""
+    return None if data is None else BytesIO(data)
 
 
 @asynccontextmanager

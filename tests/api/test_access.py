@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ import msgspec
 import pytest
 
 from pvdify.errors import RefusedError
+from pvdify.model.requests import ShowConfig
 from pvdify.model.scope import Scope
 from pvdify.model.token import Token, digest, new_id, new_text
 from pvdify.operations.door import Door
+from pvdify.operations.example import Example
 from pvdify.operations.examples import EXAMPLES
 from pvdify.operations.registered import OPERATIONS
 from pvdify.operations.table import Kind, Reach
@@ -78,7 +80,8 @@ class World:
             return 404, "not-found"
         if token.apps and route.touches is Reach.HOST:
             return 403, "forbidden"
-        if token.scope not in {Scope.ADMIN, route.scope, *route.also}:
+        scope = route.scope_of(_about(self, operation, app))
+        if token.scope not in {Scope.ADMIN, scope, *route.also}:
             return 403, "forbidden"
         return 409, "refused"
 
@@ -99,6 +102,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
+REVEALED = {"config.show revealed": Example(ShowConfig(app=OWN, reveal=True))}
 ROUTED = [one for one in OPERATIONS.values() if one.route]
 
 
@@ -111,6 +115,19 @@ def test_exactly_the_declared_cells_are_let_in(world: World, operation: Operatio
 
     wanted = {(token.name, app): world.expected(token, operation, app) for token, app in cells}
     assert wanted == {(token.name, app): answer for (token, app), answer in zip(cells, answers, strict=True)}
+
+
+@pytest.mark.parametrize("service", ["front", "host"])
+def test_values_of_a_config_are_for_the_scope_config_and_names_for_the_scope_read(world: World, service: str) -> None:
+    names, values = OPERATIONS["config.show"], replace(OPERATIONS["config.show"], name="config.show revealed")
+    cells = [(token, OWN) for token in world.tokens if token.scope and not token.apps]
+
+    shown = dict(zip(cells, asyncio.run(_asked(world, names, cells, service)), strict=True))
+    revealed = dict(zip(cells, asyncio.run(_asked(world, values, cells, service)), strict=True))
+
+    let_in = (409, "refused")
+    assert {Scope.READ, Scope.ADMIN} == {token.scope for (token, _), answer in shown.items() if let_in == answer}
+    assert {Scope.CONFIG, Scope.ADMIN} == {token.scope for (token, _), answer in revealed.items() if let_in == answer}
 
 
 @pytest.mark.parametrize("operation", ROUTED, ids=[one.name for one in ROUTED])
@@ -156,7 +173,7 @@ async def _cell(
 
 def _about(world: World, operation: Operation[Any, Any], app: str) -> Request:
     """The example of a request, made to be about *app*."""
-    request = EXAMPLES[operation.name].request
+    request = {**EXAMPLES, **REVEALED}[operation.name].request
     route = operation.route
     assert route is not None
     if route.touches is Reach.OPERATION:

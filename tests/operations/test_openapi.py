@@ -216,7 +216,7 @@ def test_the_headers_that_belong_to_no_operation_are_told_where_they_count() -> 
     posted = {name for name, one in ROUTED.items() if one.route and one.route.method == "POST"}
     assert {"plan", "operations.cancel", "ps.run"} == posted - told["Idempotency-Key"]
     assert set() == told["Idempotency-Key"] - posted
-    assert {"apps.create", "apps.destroy"} == told["Prefer"]
+    assert {"apps.create", "apps.destroy", "config.set", "config.unset"} == told["Prefer"]
     assert {"apps.destroy", "releases.create", "releases.rollback", "ps.scale"} <= told["If-Match"]
     assert set() == told["If-Match"] & {"apps.create", "apps.info", "apply", "generations.switch"}
 

@@ -121,10 +121,13 @@ def test_a_field_travels_where_its_route_says(
                     "events.follow",
                     "releases.log",
                     "metrics",
+                    "config.versions",
+                    "config.diff",
                 ),
             },
         ),
         (Scope.LOGS, {"logs.read"}),
+        (Scope.CONFIG, {"config.set", "config.unset"}),
         (
             Scope.DEPLOY,
             {

@@ -87,10 +87,22 @@ def test_a_claim_is_for_root_alone_and_does_not_show_the_key(state: State) -> No
     (path,) = state.settings.keys.iterdir()
     assert 0o600 == path.stat().st_mode & 0o777
     assert 0o700 == path.parent.stat().st_mode & 0o777
-    assert {"fingerprint": "deploy blog", "operation": "one", "at": "2026-11-23T20:37:00.123Z"} == json.loads(
-        path.read_text()
-    )
+    found = json.loads(path.read_text())
+    assert {"operation": "one", "at": "2026-11-23T20:37:00.123Z"} == {
+        name: value for name, value in found.items() if name != "fingerprint"
+    }
     assert "secret" not in path.name
+
+
+def test_what_was_asked_for_cannot_be_guessed_from_its_fingerprint(state: State, tmp_path: Path) -> None:
+    other = state_in(tmp_path / "other")
+
+    claim(state, fingerprint="set PASSWORD=1234")
+    claim(other, fingerprint="set PASSWORD=1234")
+
+    (mine,), (theirs,) = state.settings.keys.iterdir(), other.settings.keys.iterdir()
+    assert json.loads(mine.read_text())["fingerprint"] != json.loads(theirs.read_text())["fingerprint"]
+    assert 0o400 == state.settings.fingerprint_key.stat().st_mode & 0o777
 
 
 def test_a_refused_request_releases_its_key_and_no_other_operations(state: State) -> None:
