@@ -21,7 +21,7 @@ from pvdify.api.gate import LIMITS
 from pvdify.api.protocol import LONGEST_LINE
 from pvdify.api.streams import HEARTBEAT, READERS, READERS_OF_ONE
 from pvdify.errors import PvdifyError
-from pvdify.model.answers import AppSummary
+from pvdify.model.answers import AppSummary, Changed
 from pvdify.model.scope import Scope
 from pvdify.operations import apps, logs, ps, tokens
 from pvdify.operations.components import codes
@@ -128,6 +128,8 @@ def test_an_operation_has_an_example(operation: Operation[Any, Any]) -> None:
     match operation.kind:
         case Kind.CHANGE if operation.route and operation.route.status == 201:
             assert isinstance(example.answer, AppSummary)
+        case Kind.CHANGE if operation.route and operation.route.waits:
+            assert isinstance(example.answer, Changed)
         case Kind.CHANGE:
             assert example.answer is None
         case _:
