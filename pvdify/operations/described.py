@@ -172,7 +172,7 @@ class Described:
             return {"204": {"description": "It is done.", "headers": headers("X-Request-Id", "Idempotent-Replayed")}}
         if self.route.waits:
             found = content(
-                "It is done, for what makes no release.", self._schema(Changed), None, "Idempotent-Replayed"
+                "It is done, for what makes no release.", self._schema(Changed), self._answer, "Idempotent-Replayed"
             )
             return {"200": found}
         return {}
