@@ -56,6 +56,11 @@ class Settings:
         return self.secrets / "settings.toml"
 
     @property
+    def fingerprint_key(self) -> Path:
+        """What keeps the idempotency keys from telling what was asked for."""
+        return self.secrets / "fingerprint.key"
+
+    @property
     def host_secrets_lock(self) -> Path:
         """Held by whoever changes the host's own secrets."""
         return self.run / "host-secrets.lock"
