@@ -53,19 +53,17 @@ def check_envelope(text: bytes, *, what: str, expected: frozenset[str], allowed:
 def _recipients(stanzas: object) -> frozenset[str]:
     if not isinstance(stanzas, list):
         return frozenset()
-    names = [one.get("recipient") for one in stanzas if isinstance(one, dict) and one.keys() == _STANZA]
-    if len(names) != len(stanzas) or len(set(names)) != len(names):
-        return frozenset()
-    return frozenset(str(name) for name in names)
+    names = {str(one["recipient"]) for one in stanzas if isinstance(one, dict) and one.keys() == _STANZA}
+    return frozenset(names) if len(names) == len(stanzas) else frozenset()
 
 
 def _leaves(value: object) -> Iterator[object]:
-    match value:
-        case Mapping():
-            for one in value.values():
-                yield from _leaves(one)
-        case list():
-            for one in value:
-                yield from _leaves(one)
-        case _:
-            yield value
+    waiting = [value]
+    while waiting:
+        match one := waiting.pop():
+            case Mapping():
+                waiting += one.values()
+            case list():
+                waiting += one
+            case _:
+                yield one

@@ -17,7 +17,7 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 32
 _PATTERN: Final = re.compile(r"^Expected `str` matching regex '(?P<pattern>.*)'$")
 _DIGITS: Final = 19
-_AT: Final = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
+_AT: Final = re.compile(r" - at (?:`key` in )?`\$?(?P<path>[^`]*)`$")
 _TOML_AT: Final = re.compile(r"\(at line (?P<line>\d+), column (?P<column>\d+)\)")
 
 

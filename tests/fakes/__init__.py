@@ -9,6 +9,7 @@ from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
 from tests.fakes.network import REFUSED, FakeNetwork
 from tests.fakes.podman import FakePodman
 from tests.fakes.router import Backend, FakeRouter
+from tests.fakes.secrets import FakeSeal, FakeSecrets
 from tests.fakes.systemd import FakeQuadlet, FakeSystemd, made_by_quadlet
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "FakePodman",
     "FakeQuadlet",
     "FakeRouter",
+    "FakeSeal",
+    "FakeSecrets",
     "FakeSystemd",
     "made_by_quadlet",
 ]
