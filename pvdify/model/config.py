@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ENV: Final = "env"
-"""The part of a config that holds its variables; every other part is a file."""
+"""The part of a config that holds its variables; every other part that a unit gets is a file."""
+SALT: Final = "salt"
+"""The part that only pvdify reads: with it all the others are proven."""
 LARGEST: Final = 1_000_000
 """Bytes of all values and files together: systemd gives a unit no more than 1 MiB of credentials, and they fill whole pages there."""
 _PAGE: Final = 4096
@@ -37,8 +39,8 @@ _LINE: Final = re.compile(r"[\r\n]")
 FileName = Annotated[
     str,
     Meta(
-        pattern=closed(r"(?!env$)[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"),
-        description="the name of a secret file: letters, digits, . _ -, at most 64, and not env",
+        pattern=closed(r"(?!(?:env|salt)$)[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"),
+        description="the name of a secret file: letters, digits, . _ -, at most 64, and neither env nor salt",
     ),
 ]
 ConfigNumber = Annotated[int, Meta(ge=1, le=999_999_999)]
@@ -56,7 +58,7 @@ class ConfigPin(_Record, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
 
     def parts(self) -> tuple[str, ...]:
-        """What of it is sealed: the variables, and each file."""
+        """What of it a unit gets: the variables, and each file."""
         return (ENV, *self.files)
 
     def credential(self, app: str, part: str) -> str:
@@ -108,7 +110,13 @@ class ConfigDocument(_Record, frozen=True, kw_only=True, omit_defaults=False):
 
     def part(self, name: str) -> bytes:
         """What is sealed as *name*."""
-        return self.env_file() if name == ENV else self.files[name]
+        match name:
+            case "env":
+                return self.env_file()
+            case "salt":
+                return self.salt.encode()
+            case _:
+                return self.files[name]
 
     def env_file(self) -> bytes:
         r"""The variables as Podman's `--env-file` reads them: a line each, the value as it is, without quotes.
@@ -194,6 +202,22 @@ def read_document(text: bytes, *, app: str, meta: ConfigMeta) -> ConfigDocument:
     if (document.app, document.version, document.digest()) != (app, meta.version, meta.sha256):
         raise ConfigTamperedError(what, "it does not hold what was set")
     return document
+
+
+def from_parts(parts: Mapping[str, bytes], *, app: str, meta: ConfigMeta) -> ConfigDocument | None:
+    """The document that was taken apart into *parts*; None if it is not the one that *meta* tells of."""
+    try:
+        lines = parts[ENV].decode().removesuffix("\n").split("\n") if parts[ENV] else []
+        document = ConfigDocument(
+            app=app,
+            version=meta.version,
+            salt=parts[SALT].decode(),
+            vars={key: value for key, _, value in (line.partition("=") for line in lines)},
+            files={name: data for name, data in sorted(parts.items()) if name not in {ENV, SALT}},
+        )
+    except UnicodeDecodeError:
+        return None
+    return document if document.digest() == meta.sha256 else None
 
 
 def _merged(before: Mapping[str, T], given: Mapping[str, T | None]) -> dict[str, T]:

@@ -14,7 +14,8 @@ from pvdify.model.config import Difference, difference, merged
 from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions
 from pvdify.model.event import Outcome
 from pvdify.ops.apply import release_again
-from pvdify.ops.publish import publish
+from pvdify.ops.beside import beside
+from pvdify.ops.publish import programs, publish, ready_to_render
 from pvdify.ops.recover import recover
 from pvdify.ops.vault import keep_config, pinned_config, read_config, salt, with_config
 
@@ -125,7 +126,12 @@ async def set_config(host: Host, running: Running, request: SetConfig) -> Change
         _check_unset(request, change)
         if not change:
             return _unchanged(running, row)
-        pin = (await keep_config(host, after, actor=running.actor, operation=running.id)).pin()
+        meta = await beside(
+            lambda: keep_config(host, after, actor=running.actor, operation=running.id),
+            lambda: programs(host),
+            ready_to_render,
+        )
+        pin = meta.pin()
         running.note(f"c{pin.version}: {change.words()}", data={"config": pin.version})
     if not request.deploy or row.live is None or row.is_stopped:
         return await _kept(host, running, row, pin, change)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import msgspec
 
-from pvdify.errors import PvdifyError
-from pvdify.model.config import ConfigDocument, ConfigMeta, difference, read_document
+from pvdify.errors import NotSealedError, PvdifyError
+from pvdify.model.config import ENV, SALT, ConfigDocument, ConfigMeta, difference, from_parts, read_document
 from pvdify.model.envelope import check_envelope
 from pvdify.ops.locking import held
 
@@ -42,19 +43,57 @@ def salt() -> str:
 
 async def opened(host: Host, text: bytes, *, what: str) -> bytes:
     """What the SOPS file *text* holds; raise `ConfigTamperedError` or `KeyMissingError`. The caller has a share of the lock on keys."""
+    check_text(host, text, what=what)
+    return await host.secrets.decrypt(text, what=what, keys=host.state.vault.key_file)
+
+
+def check_text(host: Host, text: bytes, *, what: str) -> None:
+    """Raise `ConfigTamperedError` unless *text* is a SOPS file for whom this host encrypts, or `KeyMissingError`."""
     vault = host.state.vault
     allowed = frozenset(vault.allowed())
     expected = frozenset[str]() if vault.is_unfinished() else frozenset(vault.recipients())
     check_envelope(text, what=what, expected=expected, allowed=allowed)
-    return await host.secrets.decrypt(text, what=what, keys=vault.key_file)
 
 
 async def read_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument:
-    """The config version that *meta* tells of, proven to be what was set."""
+    """The config version that *meta* tells of, proven to be what was set.
+
+    It is opened as a unit opens it, in milliseconds, where that can be done; else with the age key. Its SOPS file must be whole all the same.
+    """
     async with held(host.state.vault.try_share):
         text = host.state.configs.text(app, meta)
-        plain = await opened(host, text, what=f"c{meta.version} of {app}")
+        check_text(host, text, what=_what(app, meta))
+        document = await _unsealed(host, app, meta)
+    return document or await decrypted_config(host, app, meta)
+
+
+async def decrypted_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument:
+    """The same from its SOPS file, whatever there is beside it."""
+    async with held(host.state.vault.try_share):
+        plain = await opened(host, host.state.configs.text(app, meta), what=_what(app, meta))
     return read_document(plain, app=app, meta=meta)
+
+
+async def _unsealed(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument | None:
+    pin, parts = meta.pin(), dict[str, bytes]()
+
+    async def unseal(part: str, sealed: bytes) -> None:
+        with suppress(NotSealedError):
+            parts[part] = await host.seal.unseal(pin.credential(app, part), sealed)
+
+    wanted = (*pin.parts(), SALT)
+    try:
+        sealed = {part: host.state.configs.sealed(app, meta, part) for part in wanted}
+    except NotSealedError:
+        return None
+    async with anyio.create_task_group() as tasks:
+        for part, data in sealed.items():
+            tasks.start_soon(unseal, part, data)
+    return from_parts(parts, app=app, meta=meta) if len(parts) == len(wanted) else None
+
+
+def _what(app: str, meta: ConfigMeta) -> str:
+    return f"c{meta.version} of {app}"
 
 
 async def pinned_config(host: Host, app: str, pin: ConfigPin | None) -> ConfigDocument | None:
@@ -97,7 +136,7 @@ async def sealed_parts(host: Host, document: ConfigDocument, pin: ConfigPin) -> 
     key = host.state.vault.settings().seal
     return {
         part: await host.seal.seal(pin.credential(document.app, part), document.part(part), key=key)
-        for part in pin.parts()
+        for part in (*pin.parts(), SALT)
     }
 
 
@@ -106,6 +145,14 @@ def check_config(host: Host, release: Release) -> None:
     if release.config is not None:
         meta = host.state.configs.pinned(release.app, release.config)
         host.state.configs.check_sealed(release.app, meta)
+
+
+async def prove_config(host: Host, release: Release) -> None:
+    """Raise `ConfigTamperedError` or `NotSealedError` also where systemd would not open the config of *release* for a unit."""
+    check_config(host, release)
+    if release.config is not None:
+        sealed = host.state.configs.sealed(release.app, host.state.configs.pinned(release.app, release.config), ENV)
+        await host.seal.unseal(release.config.credential(release.app, ENV), sealed)
 
 
 def with_config(pin: ConfigPin | None, row: AppRow) -> AppRow:

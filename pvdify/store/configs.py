@@ -111,16 +111,20 @@ class Configs:
 
     def check_sealed(self, app: str, meta: ConfigMeta) -> None:
         """Raise `NotSealedError` unless all that a unit loads is there, as it was sealed."""
-        what = f"c{meta.version} of {app}"
-        for part, expected in meta.sealed.items():
-            path = self._settings.sealed(app, meta.version, part)
-            with told(f"read {path}"):
-                try:
-                    found = sha256(_read(path)).hexdigest()
-                except FileNotFoundError as error:
-                    raise NotSealedError(what, f"{path} is gone") from error
-            if found != expected:
-                raise NotSealedError(what, f"{path} is not the file that pvdify sealed")
+        for part in meta.pin().parts():
+            self.sealed(app, meta, part)
+
+    def sealed(self, app: str, meta: ConfigMeta, part: str) -> bytes:
+        """One part of a version, as it was sealed; raise `NotSealedError` if it is not there, or another one."""
+        path, what = self._settings.sealed(app, meta.version, part), f"c{meta.version} of {app}"
+        with told(f"read {path}"):
+            try:
+                found = _read(path)
+            except FileNotFoundError as error:
+                raise NotSealedError(what, f"{path} is gone") from error
+        if sha256(found).hexdigest() != meta.sealed.get(part):
+            raise NotSealedError(what, f"{path} is not the file that pvdify sealed")
+        return found
 
     def remove(self, app: str, version: int) -> None:
         """Forget a version; one that is not there is fine."""
