@@ -53,6 +53,7 @@ def _surroundings() -> Surroundings:
         vault=Keyring(),
         app_names=_app_names,
         leave=os._exit,
+        in_front=_in_front,
     )
 
 
@@ -72,6 +73,14 @@ async def _connected(target: Path | RemoteHost) -> AsyncIterator[Client]:
 
     async with local(local_host(Settings(state=target)), actor=_actor()) as here:
         yield here
+
+
+async def _in_front(argv: tuple[str, ...]) -> int:
+    import os
+
+    from pvdify.adapters.process import run_in_front
+
+    return await run_in_front(*argv, env=os.environ)
 
 
 def _may_connect(socket: str) -> bool:

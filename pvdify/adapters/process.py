@@ -91,13 +91,13 @@ async def run(
     )
 
 
-async def run_in_front(*argv: str) -> int:
+async def run_in_front(*argv: str, env: Mapping[str, str] | None = None) -> int:
     """Run a program with our own terminal or pipes, and answer its exit status; 128 + N if signal N ended it.
 
-    When this is cancelled it is asked to end, and killed if it does not.
+    It gets the environment *env*, if that is said. When this is cancelled it is asked to end, and killed if it does not.
     """
     terminal = {name: os.environ[name] for name in _TERMINAL if name in os.environ}
-    process = await _opened(argv, {**_environment(), **terminal}, stdin=None)
+    process = await _opened(argv, {**_environment(), **terminal} if env is None else env, stdin=None)
     try:
         status = await process.wait()
     except BaseException:

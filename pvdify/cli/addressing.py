@@ -30,6 +30,7 @@ class Words:
     """What a command takes besides the app: from *least* to *most* words that all fit *pattern*.
 
     *loose* is what they may be where `-a` has left no doubt. *is_command* words may follow a `--`, and then nothing before it is one of them.
+    *is_secret* words are shown to nobody, however wrong they are.
     """
 
     usage: str = ""
@@ -38,6 +39,7 @@ class Words:
     pattern: str = ANYTHING
     loose: str = ANYTHING
     is_command: bool = False
+    is_secret: bool = False
 
     def fit(self, words: tuple[str, ...], *, is_sure: bool = False) -> bool:
         """Whether the command could take *words*."""
@@ -85,8 +87,8 @@ async def addressed(
         return second
     if first and second and first.app != second.app:
         raise usage_error(
-            f"cannot tell which app `{_typed(typed)}` means",
-            hint=f"type `{_plain(typed, first)}` or `{_plain(typed, second)}`",
+            f"cannot tell which app `{_typed(typed, words)}` means",
+            hint=f"type `{_plain(typed, words, first)}` or `{_plain(typed, words, second)}`",
         )
     if first and (meant := spelled_apart(typed.command, first.app)) and not await exists(first.app):
         raise usage_error(f"cannot find app {first.app}", hint=f"did you mean `pvdify {meant}`?")
@@ -125,21 +127,27 @@ def _unreadable(typed: Typed, words: Words, *, needs_app: bool) -> WrongUsage:
     usage = f"pvdify {typed.command} [APP] {words.usage}".rstrip()
     meant = spelled_apart(typed.command, typed.before[0]) if typed.before else ""
     if meant:
-        return usage_error(f"cannot read `{_typed(typed)}`", hint=f"did you mean `pvdify {meant}`?")
+        return usage_error(f"cannot read `{_typed(typed, words)}`", hint=f"did you mean `pvdify {meant}`?")
     if needs_app and not (words.is_command and typed.after is None):
         return usage_error(
-            f"cannot tell which app `{_typed(typed)}` means",
+            f"cannot tell which app `{_typed(typed, words)}` means",
             hint="name it with -a APP, set PVDIFY_APP, or write app = into ./pvdify.toml",
         )
-    return usage_error(f"cannot read `{_typed(typed)}`", hint=f"usage: {usage}")
+    return usage_error(f"cannot read `{_typed(typed, words)}`", hint=f"usage: {usage}")
 
 
-def _typed(typed: Typed) -> str:
+def _typed(typed: Typed, words: Words) -> str:
     after = () if typed.after is None else ("--", *typed.after)
-    app = () if typed.app is None else ("-a", typed.app)
-    return shlex.join(("pvdify", typed.command, *app, *typed.before, *after))
+    return _command(typed, words, app=typed.app, rest=(*typed.before, *after))
 
 
-def _plain(typed: Typed, reading: Addressed) -> str:
+def _plain(typed: Typed, words: Words, reading: Addressed) -> str:
     dashes = ("--",) if typed.after is not None and reading.words else ()
-    return shlex.join(("pvdify", typed.command, "-a", reading.app, *dashes, *reading.words))
+    return _command(typed, words, app=reading.app, rest=(*dashes, *reading.words))
+
+
+def _command(typed: Typed, words: Words, *, app: str | None, rest: tuple[str, ...]) -> str:
+    """The command as it was, or might have been, typed; of secret words only that there were some."""
+    head = shlex.join(("pvdify", typed.command, *(() if app is None else ("-a", app))))
+    tail = "…" if words.is_secret else shlex.join(rest)
+    return f"{head} {tail}" if rest else head

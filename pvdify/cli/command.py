@@ -138,6 +138,7 @@ def _callback(
             said=_said(values, ctx.parent.params if ctx.parent else {}),
             is_json=values.pop("json"),
             waits=values.pop("wait", False),
+            is_secret=words is not None and words.is_secret,
         )
         if not needs_host:
             return await function(session, **values)

@@ -43,8 +43,27 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
     (
         "Config",
         (
-            Entry("config", "config", "Show an app's config: names, and values only with --reveal."),
-            Entry("config:set", "config", "Set variables: a new config version, and a release with it."),
+            Entry(
+                "config",
+                "config",
+                "Show an app's config: names, and what they hold only with `reveal`, which is audited.",
+            ),
+            Entry(
+                "config:get",
+                "config",
+                "Print the value of one variable, or one file, and nothing else; this is audited.",
+            ),
+            Entry(
+                "config:set",
+                "configure",
+                "Set variables and secret files: a new config version, and a release with it.",
+            ),
+            Entry("config:unset", "configure", "Forget a variable: a new config version, and a release with it."),
+            Entry("config:edit", "config_edit", "Change an app's variables in an editor; this is audited."),
+            Entry("config:versions", "config", "List an app's config versions, newest first."),
+            Entry("config:diff", "config", "Show what is other in one config version than in another, by name."),
+            Entry("config:import", "configure", "Set the variables of a file, as `config:export` writes it."),
+            Entry("config:export", "config", "Write an app's variables as a file; this is audited."),
         ),
     ),
     (

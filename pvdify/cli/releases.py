@@ -66,8 +66,10 @@ async def releases_info(session: Session) -> None:
 
 @command(
     "rollback",
-    click.Option(["--keep-config"], is_flag=True, help="Keep today's config instead of the release's own."),
-    examples=("pvdify rollback blog", "pvdify rollback blog v41"),
+    click.Option(
+        ["--keep-config"], is_flag=True, help="Keep the config of now instead of the release's own: a new release."
+    ),
+    examples=("pvdify rollback blog", "pvdify rollback blog v41", "pvdify rollback blog --keep-config"),
     words=Words(usage="[vN]", most=1, pattern=VERSION),
     changes=True,
 )
@@ -75,6 +77,7 @@ async def rollback(session: Session, *, keep_config: bool) -> None:
     """Give the traffic back to an earlier release.
 
     Without a release it takes the newest earlier one that was live and good; a second rollback goes further back.
+    The config comes back that the release was made with.
     """
     version = version_number(session.words[0]) if session.words else None
     await session.change(operations.ROLLBACK, Rollback(app=session.app, version=version, keep_config=keep_config))
@@ -84,11 +87,12 @@ def _table(app: str, answer: Releases) -> str:
     if not answer.releases:
         return f"no releases yet; make one with `pvdify deploy {app} --image ghcr.io/org/app:v1`"
     return tables.table(
-        ("RELEASE", "STATUS", "IMAGE", "CREATED", "BY"),
+        ("RELEASE", "STATUS", "CONFIG", "IMAGE", "CREATED", "BY"),
         (
             (
                 tables.release(one.version),
                 one.status.value,
+                tables.config(one.config_version),
                 tables.image(one.source or one.image),
                 tables.moment(one.created_at),
                 one.created_by,
@@ -106,7 +110,7 @@ def _text(session: Session, one: ReleaseInfo) -> str:
             ("status", one.status.value),
             ("source", one.source),
             ("image", one.image),
-            ("config", f"c{one.config_version}" if one.config_version is not None else ""),
+            ("config", tables.config(one.config_version) if one.config_version is not None else ""),
             ("processes", "\n".join(processes)),
             ("port", str(one.port)),
             ("env", "\n".join(f"{key}={value}" for key, value in sorted(one.env.items()))),

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class Session:
     """A command, its options and its client; *app* and *words* are there where the command is about one app.
 
-    *said* is what the options say of whom to ask; *target* is who is asked, once that is known.
+    *said* is what the options say of whom to ask; *target* is who is asked, once that is known. What was typed may hold a secret
+    where the command *is secret*.
     """
 
     around: Surroundings
@@ -40,6 +41,7 @@ class Session:
     said: Said
     is_json: bool
     waits: bool = False
+    is_secret: bool = False
     app: str = ""
     words: tuple[str, ...] = ()
     target: Path | RemoteHost | None = None
@@ -113,7 +115,7 @@ class Session:
     def _target(self) -> Path | RemoteHost:
         target = self._chosen(self.said, said_by(self.around.environ))
         if target is None or (target == DEFAULT_STATE and not self.around.is_root):
-            argv = shlex.join(self.around.argv)
+            argv = f"{self.command} …" if self.is_secret else shlex.join(self.around.argv)
             raise NotRootError(
                 f"cannot run `pvdify {self.command}`: not root",
                 hint=f"type `sudo pvdify {argv}`, or `pvdify login` for a host elsewhere",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,7 +33,7 @@ class Surroundings:
 
     *has_state* says whether this machine is a host of pvdify. *connect* makes a client for a state directory of this machine, or for a host
     elsewhere; *may_connect* says whether the user may open a unix socket. *app_names* reads the names of apps without waiting, *leave* ends the
-    process at once, with nothing undone.
+    process at once, with nothing undone. *in_front* runs a program of the user's on the terminal, and answers its exit status.
     """
 
     argv: tuple[str, ...]
@@ -47,6 +47,7 @@ class Surroundings:
     vault: Vault
     app_names: Callable[[Path], tuple[str, ...]]
     leave: Callable[[int], None]
+    in_front: Callable[[tuple[str, ...]], Awaitable[int]]
 
     @property
     def state(self) -> Path:

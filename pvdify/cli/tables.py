@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _SECOND: Final = 1000
 _MINUTE: Final = 60 * _SECOND
@@ -42,7 +42,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<{width}}  {value.replace(chr(10), pad)}".rstrip() for name, value in shown)
 
 
-def json_text(answer: msgspec.Struct) -> str:
+def json_text(answer: msgspec.Struct | Mapping[str, str]) -> str:
     """*answer* as the API would send it, indented for people."""
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 
@@ -101,3 +101,8 @@ def image(reference: str) -> str:
 def release(version: int | None) -> str:
     """A release's name; a dash where there is none."""
     return f"v{version}" if version is not None else "-"
+
+
+def config(version: int | None) -> str:
+    """A config version's name; a dash where there is none."""
+    return f"c{version}" if version is not None else "-"

@@ -39,6 +39,21 @@ class Terminal:
         except OSError as error:
             raise _unwritten(error) from error
 
+    def write(self, data: bytes) -> None:
+        """Write an answer byte by byte; a person is shown what can be shown of it. Raises as `print` does."""
+        if self.out.isatty():
+            self.print(self.printable(data.decode(errors="backslashreplace").removesuffix("\n")))
+            return
+        self.flush()
+        try:
+            if isinstance(self.out, io.TextIOWrapper):
+                self.out.buffer.write(data)
+                self.out.buffer.flush()
+            else:
+                self.out.write(data.decode(errors="surrogateescape"))
+        except OSError as error:
+            raise _unwritten(error) from error
+
     def flush(self) -> None:
         """Hand over what was printed; raises as `print` does."""
         try:
@@ -56,6 +71,13 @@ class Terminal:
             self.out.flush()
         _written(self.err, f"{text}\n")
 
+    def read(self, limit: int) -> bytes:
+        """All of standard input as it is, but no more than *limit* bytes."""
+        if isinstance(self.input, io.TextIOWrapper):
+            data: bytes = self.input.buffer.read(limit)
+            return data
+        return self.input.read(limit).encode()
+
     def ask(self, question: str) -> str:
         """The line that a person types; empty at the end of the input."""
         _written(self.err, question)
@@ -71,10 +93,13 @@ class Terminal:
         return self.input.readline().rstrip("\r\n")
 
     def ask_secretly(self, question: str) -> str:
-        """The line that a person types without seeing it; raises as `getpass` does."""
+        """The line that a person types without seeing it; empty at the end of the input."""
         from getpass import getpass
 
-        return getpass(question, self.err)
+        try:
+            return getpass(question, self.err)
+        except EOFError:
+            return ""
 
     def coloured(self, text: str, colour: int) -> str:
         """*text* in an ANSI colour, where colours are wanted."""

@@ -68,6 +68,7 @@ class ReleaseSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):
     image: str
     source: str
     status: ReleaseStatus
+    config_version: int | None
     created_at: str
     created_by: str
 

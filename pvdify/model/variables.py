@@ -8,10 +8,12 @@ from msgspec import Meta
 
 from pvdify.model.patterns import UNWRITABLE, closed
 
+KEY_PATTERN: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
+
 EnvKey = Annotated[
     str,
     Meta(
-        pattern=closed(r"[A-Za-z_][A-Za-z0-9_]{0,127}"),
+        pattern=closed(KEY_PATTERN),
         description="a variable: letters, digits and _, no digit first, at most 128",
     ),
 ]

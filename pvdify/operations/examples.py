@@ -53,7 +53,13 @@ _APP: Final = a.AppSummary(
     bind_port=3001,
 )
 _RELEASE: Final = a.ReleaseSummary(
-    version=42, image=_IMAGE, source=_SOURCE, status=ReleaseStatus.ACTIVE, created_at=_AT, created_by="ci"
+    version=42,
+    image=_IMAGE,
+    source=_SOURCE,
+    status=ReleaseStatus.ACTIVE,
+    config_version=7,
+    created_at=_AT,
+    created_by="ci",
 )
 _FAILURE: Final = Failure(
     phase="probe",

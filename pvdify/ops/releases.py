@@ -30,6 +30,7 @@ async def list_releases(host: Host, request: ForApp) -> Releases:
                 image=release.image,
                 source=release.source,
                 status=known[version],
+                config_version=release.config.version if release.config else None,
                 created_at=release.created_at,
                 created_by=release.created_by,
             )

@@ -41,6 +41,7 @@ from pvdify.model.answers import (
     WhoAmI,
 )
 from pvdify.model.audit import AuditLine, AuditVerdict
+from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions
 from pvdify.model.event import Outcome
 from pvdify.model.release import AppStatus, ReleaseStatus
 from pvdify.model.scope import Scope
@@ -170,10 +171,11 @@ ANSWERS: dict[str, object] = {
                 image=f"ghcr.io/org/blog@{DIGEST}",
                 source=f"ghcr.io/org/blog:v{version}",
                 status=status,
+                config_version=config,
                 created_at=AT,
                 created_by="ada",
             )
-            for version, status in ((3, ReleaseStatus.FAILED), (2, ReleaseStatus.ACTIVE))
+            for version, status, config in ((3, ReleaseStatus.FAILED, 7), (2, ReleaseStatus.ACTIVE, None))
         )
     ),
     "releases.info": ReleaseInfo(
@@ -183,7 +185,7 @@ ANSWERS: dict[str, object] = {
         source="ghcr.io/org/blog:v3",
         digest=DIGEST,
         status=ReleaseStatus.FAILED,
-        config_version=None,
+        config_version=7,
         processes={"web": ("npm", "start"), "worker": ()},
         port=8080,
         env={},
@@ -226,6 +228,28 @@ ANSWERS: dict[str, object] = {
                 is_live=False,
             ),
         ),
+    ),
+    "config.show": Config(
+        app="blog",
+        version=7,
+        live_version=6,
+        vars={"LOG_LEVEL": "debug\x1b[2J", "DATABASE_URL": "postgres://db/blog"},
+        files={"tls.pem": b"\x00\xffPEM"},
+        sizes={"tls.pem": 5},
+        created_at=AT,
+        created_by="ada",
+    ),
+    "config.versions": ConfigVersions(
+        app="blog",
+        version=7,
+        live_version=6,
+        versions=(
+            ConfigVersion(version=7, vars=2, files=1, release=None, created_at=AT, created_by="ada"),
+            ConfigVersion(version=6, vars=1, files=0, release=2, created_at=AT, created_by="ada"),
+        ),
+    ),
+    "config.diff": ConfigDiff(
+        app="blog", version=6, other=7, added=("LOG_LEVEL", "secrets/tls.pem"), removed=(), changed=("DATABASE_URL",)
     ),
     "run": RunResult(status=0),
     "logs.read": (

@@ -18,7 +18,7 @@ from pvdify.model.answers import Changed
 from pvdify.model.event import Event, EventKind, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from typing import Unpack
 
     from pvdify.client.address import RemoteHost
@@ -131,6 +131,7 @@ class Given(TypedDict, total=False):
     asked_whom: list[Path | RemoteHost] | None
     sockets: tuple[str, ...]
     vault: FakeVault | None
+    editor: Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,11 @@ def surroundings(*argv: str, **given: Unpack[Given]) -> Surroundings:
             asked_whom.append(target)
         yield given.get("client") or FakeClient()
 
+    async def in_front(argv: tuple[str, ...]) -> int:
+        await anyio.lowlevel.checkpoint()
+        given["editor"](Path(argv[-1]))
+        return 0
+
     return Surroundings(
         argv=argv,
         terminal=Terminal(
@@ -174,6 +180,7 @@ def surroundings(*argv: str, **given: Unpack[Given]) -> Surroundings:
         vault=given.get("vault") or FakeVault(),
         app_names=lambda _state: given.get("apps", ()),
         leave=lambda _status: None,
+        in_front=in_front,
     )
 
 

@@ -1,0 +1,131 @@
+"""What is typed, and what is asked for then: the commands that show something, and those that change something."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pvdify.model.requests import (
+    Apply,
+    CreateApp,
+    CreateToken,
+    Deploy,
+    DestroyApp,
+    DiffConfig,
+    DiffGenerations,
+    ForApp,
+    ForOperation,
+    ForRelease,
+    ForToken,
+    ListAllOperations,
+    ListOperations,
+    Logout,
+    Nothing,
+    ReadAudit,
+    Request,
+    Restart,
+    Rollback,
+    RotateToken,
+    RunOnce,
+    Scale,
+    ShowConfig,
+    SwitchGeneration,
+)
+from pvdify.model.scope import Scope
+from pvdify.model.slot import Environment
+from tests.cli.fake import ID
+
+Line = tuple[tuple[str, ...], str, Request]
+
+COMMANDS: Final[dict[str, Line]] = {
+    "apps": (("apps",), "apps.list", Nothing()),
+    "apps-info": (("apps:info", "blog"), "apps.info", ForApp(app="blog")),
+    "releases": (("releases", "blog"), "releases.list", ForApp(app="blog")),
+    "releases-info": (("releases:info", "blog", "v3"), "releases.info", ForRelease(app="blog", version=3)),
+    "config": (("config", "blog"), "config.show", ShowConfig(app="blog")),
+    "config-reveal": (("config", "blog", "--reveal"), "config.show", ShowConfig(app="blog", reveal=True)),
+    "config-versions": (("config:versions", "blog"), "config.versions", ForApp(app="blog")),
+    "config-diff": (("config:diff", "blog", "c6", "7"), "config.diff", DiffConfig(app="blog", version=6, other=7)),
+    "ps": (("ps", "blog"), "ps.list", ForApp(app="blog")),
+    "run": (("run", "blog", "--", "ls", "-la"), "run", RunOnce(app="blog", command=("ls", "-la"))),
+    "registry-list": (("registry:list",), "registry.list", Nothing()),
+    "registry-logout": (("registry:logout", "ghcr.io"), "registry.logout", Logout(registry="ghcr.io")),
+    "plan": (("plan",), "plan", Apply()),
+    "generations": (("generations",), "generations.list", Nothing()),
+    "generations-diff": (("generations:diff", "1", "2"), "generations.diff", DiffGenerations(number=1, other=2)),
+    "doctor": (("doctor",), "doctor", Nothing()),
+    "gc": (("gc",), "gc", Nothing()),
+    "init": (("init",), "init", Nothing()),
+    "operations": (("operations", "blog"), "operations.list", ListOperations(app="blog")),
+    "operations-all": (("operations:all",), "operations.all", ListAllOperations()),
+    "operations-info": (("operations:info", ID), "operations.info", ForOperation(id=ID)),
+    "whoami": (("whoami",), "whoami", Nothing()),
+    "tokens": (("tokens",), "tokens.list", Nothing()),
+    "tokens-create": (
+        ("tokens:create", "ci", "--scope", "read", "--scope", "deploy", "--app", "blog-*"),
+        "tokens.create",
+        CreateToken(name="ci", scopes=(Scope.READ, Scope.DEPLOY), apps=("blog-*",)),
+    ),
+    "tokens-rotate": (
+        ("tokens:rotate", "t4f1c9abc", "--overlap", "30m", "--days", "7"),
+        "tokens.rotate",
+        RotateToken(id="t4f1c9abc", overlap=1800, days=7),
+    ),
+    "tokens-revoke": (("tokens:revoke", "t0000000a"), "tokens.revoke", ForToken(id="t0000000a")),
+    "audit": (("audit", "blog", "-n", "20", "--before", "9"), "audit.list", ReadAudit(app="blog", limit=20, before=9)),
+    "audit-verify": (("audit:verify",), "audit.verify", Nothing()),
+}
+CHANGES: Final[dict[str, Line]] = {
+    "create": (
+        ("apps:create", "blog-staging", "--environment", "staging", "--bind-port", "3010", "--image", "nginx"),
+        "apps.create",
+        CreateApp(name="blog-staging", environment=Environment.STAGING, bind_port=3010, image="nginx"),
+    ),
+    "destroy": (
+        ("apps:destroy", "blog", "--confirm", "blog"),
+        "apps.destroy",
+        DestroyApp(app="blog"),
+    ),
+    "destroy by its alias": (
+        ("apps:delete", "blog", "--force", "--volumes"),
+        "apps.destroy",
+        DestroyApp(app="blog", volumes=True),
+    ),
+    "deploy": (("deploy", "blog"), "releases.create", Deploy(app="blog")),
+    "deploy an image": (
+        ("deploy", "blog", "--image", "ghcr.io/org/blog:v2"),
+        "releases.create",
+        Deploy(app="blog", image="ghcr.io/org/blog:v2"),
+    ),
+    "deploy a word": (
+        ("deploy", "blog", "ghcr.io/org/blog:v2"),
+        "releases.create",
+        Deploy(app="blog", image="ghcr.io/org/blog:v2"),
+    ),
+    "deploy a bare name": (
+        ("deploy", "-a", "blog", "nginx"),
+        "releases.create",
+        Deploy(app="blog", image="nginx"),
+    ),
+    "rollback": (("rollback", "blog"), "releases.rollback", Rollback(app="blog")),
+    "rollback to a release": (
+        ("rollback", "blog", "v41", "--keep-config"),
+        "releases.rollback",
+        Rollback(app="blog", version=41, keep_config=True),
+    ),
+    "scale": (
+        ("ps:scale", "blog", "web=2", "worker=0"),
+        "ps.scale",
+        Scale(app="blog", processes={"web": 2, "worker": 0}),
+    ),
+    "restart": (("ps:restart", "blog"), "ps.restart", Restart(app="blog")),
+    "restart one": (("ps:restart", "blog", "worker"), "ps.restart", Restart(app="blog", process="worker")),
+    "stop": (("ps:stop", "blog"), "ps.stop", ForApp(app="blog")),
+    "start": (("ps:start", "blog"), "ps.start", ForApp(app="blog")),
+    "apply": (("apply",), "apply", Apply()),
+    "apply one": (("apply", "-a", "blog", "--deploy"), "apply", Apply(app="blog", deploy=True)),
+    "switch": (
+        ("generations:switch", "41", "--exact"),
+        "generations.switch",
+        SwitchGeneration(number=41, exact=True),
+    ),
+}
