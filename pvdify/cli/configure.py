@@ -143,7 +143,6 @@ def _files(session: Session, paths: Iterable[tuple[str, str]]) -> dict[str, byte
 
 def _from_input(session: Session, key: str) -> str:
     """The value of *key* that standard input has; a person is asked for it, and does not see it."""
-    hint = f"leave the newline out, as in `printf %s … | pvdify config:set … {key}=-`, or keep it as a file with --file-secret"
     if session.terminal.is_interactive and not session.is_json:
         value = session.terminal.ask_secretly(f"Value of {key}: ")
         if not value:
@@ -151,7 +150,10 @@ def _from_input(session: Session, key: str) -> str:
         return _checked(key, value)
     data = contents(INPUT, session.terminal)
     if data.endswith(b"\n"):
-        raise SpecError(f"cannot set {key}: what comes on standard input ends with a newline", hint=hint)
+        raise SpecError(
+            f"cannot set {key}: what comes on standard input ends with a newline",
+            hint=f"leave it out: `printf %s … | pvdify config:set {session.app} {key}=-`; or keep a file, with --file-secret",
+        )
     return _checked(key, data.decode(errors="surrogateescape"))
 
 
