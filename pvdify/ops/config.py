@@ -20,7 +20,7 @@ from pvdify.ops.recover import recover
 from pvdify.ops.vault import keep_config, pinned_config, read_config, salt, with_config
 
 if TYPE_CHECKING:
-    from pvdify.model.config import ConfigPin
+    from pvdify.model.config import ConfigMeta, ConfigPin
     from pvdify.model.manifest import AppRow, Manifest
     from pvdify.model.requests import DiffConfig, ForApp, SetConfig, ShowConfig, UnsetConfig
     from pvdify.ops.host import Host
@@ -34,7 +34,7 @@ async def show_config(host: Host, request: ShowConfig) -> Config:
     live = _live_version(host, row)
     if version is None:
         return Config(app=app, version=None, live_version=live, vars={}, files={}, sizes={})
-    meta = host.state.configs.meta(app, version)
+    meta = _proven(host, row, version)
     shown = Config(
         app=app,
         version=version,
@@ -81,10 +81,9 @@ async def list_versions(host: Host, request: ForApp) -> ConfigVersions:
 
 async def diff_config(host: Host, request: DiffConfig) -> ConfigDiff:
     """What is other in one config version than in another, by name."""
-    host.row(request.app)
-    configs = host.state.configs
-    before = await read_config(host, request.app, configs.meta(request.app, request.version))
-    after = await read_config(host, request.app, configs.meta(request.app, request.other))
+    row = host.row(request.app)
+    before = await read_config(host, request.app, _proven(host, row, request.version))
+    after = await read_config(host, request.app, _proven(host, row, request.other))
     found = difference(before, after)
     return ConfigDiff(
         app=request.app,
@@ -144,6 +143,15 @@ def _next_version(host: Host, row: AppRow) -> int:
     """One more than every version that is kept, or that is named anywhere."""
     pins = [row.config, *(host.state.release(row.name, one).config for one in {row.live, row.warm} - {None} if one)]
     return max([0, *host.state.configs.versions(row.name), *(pin.version for pin in pins if pin)]) + 1
+
+
+def _proven(host: Host, row: AppRow, version: int) -> ConfigMeta:
+    """What is known of a version; where it is in force, it must be the one that was set."""
+    releases = (host.state.release(row.name, one) for one in (row.live, row.warm) if one is not None)
+    for pin in (row.config, *(release.config for release in releases)):
+        if pin is not None and pin.version == version:
+            return host.state.configs.pinned(row.name, pin)
+    return host.state.configs.meta(row.name, version)
 
 
 def _live_version(host: Host, row: AppRow) -> int | None:
