@@ -13,7 +13,7 @@ from pvdify.model.config import ConfigMeta
 from pvdify.model.parse import from_toml
 from pvdify.model.patterns import closed
 from pvdify.store.files import PRIVATE, make_directory, replace, sync_directory, told
-from pvdify.store.layout import put_away, remove_tree
+from pvdify.store.layout import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pvdify.store.reserve import Reserve
 
 _FILE: Final = re.compile(closed(r"c(?P<version>[1-9][0-9]{0,8})\.toml"))
+_PART: Final = re.compile(closed(r"c(?P<version>[1-9][0-9]{0,8})(?:\.sops\.json)?"))
 _LARGEST: Final = 4 * 1024 * 1024
 
 
@@ -78,18 +79,24 @@ class Configs:
                 text = _read(path)
             except FileNotFoundError as error:
                 raise ConfigTamperedError(what, f"{path} is gone") from error
-        if sha256(text).hexdigest() not in meta.texts:
+        found = sha256(text).hexdigest()
+        # where it is not what it was, it may have been written again since *meta* was read
+        if found not in meta.texts and found not in self.meta(app, meta.version).texts:
             raise ConfigTamperedError(what, f"{path} is not the file that pvdify wrote")
         return text
 
     def add(self, app: str, meta: ConfigMeta, *, text: bytes, sealed: Mapping[str, bytes]) -> ConfigMeta:
-        """Keep a new version, durably; what a killed process left of that number is written over. Answers what is known of it now."""
+        """Keep a new version, durably; what killed processes left of others goes. Answers what is known of it now.
+
+        The caller holds the lock of *app*, or else could take another one's half for such a remainder.
+        """
         directory = self._settings.configs(app)
         meta = msgspec.structs.replace(meta, texts=(sha256(text).hexdigest(),), sealed=_hashes(sealed))
         with told(f"write c{meta.version} of {app}"):
             if self._meta(app, meta.version).exists():
                 raise StateError(f"cannot write c{meta.version} of {app}: it is there already")
             make_directory(directory, 0o700)
+            self._sweep(app)
             self._reserve.spend(lambda: self._write(app, meta, text, sealed))
         return meta
 
@@ -133,10 +140,19 @@ class Configs:
             self._meta(app, version).unlink(missing_ok=True)
             if directory.exists():
                 sync_directory(directory)
-            self._text(app, version).unlink(missing_ok=True)
-            away = put_away(directory / f"c{version}")
-            if away is not None:
-                remove_tree(away)
+            self._discard(app, version)
+
+    def _sweep(self, app: str) -> None:
+        """Take away what is part of no version: a killed process had not come to its end, or to its removal."""
+        known = set(self.versions(app))
+        for path in self._settings.configs(app).iterdir():
+            match = _PART.search(path.name)
+            if match and int(match["version"]) not in known:
+                self._discard(app, int(match["version"]))
+
+    def _discard(self, app: str, version: int) -> None:
+        self._text(app, version).unlink(missing_ok=True)
+        remove_tree(self._settings.configs(app) / f"c{version}")
 
     def _write(self, app: str, meta: ConfigMeta, text: bytes, sealed: Mapping[str, bytes]) -> None:
         try:
@@ -144,7 +160,8 @@ class Configs:
             self._write_sealed(app, meta.version, sealed)
             self._write_meta(app, meta)
         except OSError:
-            self.remove(app, meta.version)
+            self._meta(app, meta.version).unlink(missing_ok=True)
+            self._discard(app, meta.version)
             raise
 
     def _write_sealed(self, app: str, version: int, sealed: Mapping[str, bytes]) -> None:

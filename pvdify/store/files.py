@@ -87,7 +87,11 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
 def replace(path: Path, data: bytes, mode: int) -> None:
     """Put *data* in the place of whatever *path* is: readers and power cuts see all of the old or all of the new."""
     new = _written_beside(path, data, mode)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)
 
 

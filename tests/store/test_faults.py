@@ -11,6 +11,7 @@ import pytest
 from pvdify.errors import DiskLowError, StateError
 from pvdify.model.event import EventKind, Outcome
 from pvdify.model.slot import Slot
+from pvdify.model.vault import VaultSettings
 from pvdify.store.state import State
 from tests.store.example import accepted, files, leftovers, publish, publishing, release, staged, state_in, text_of
 from tests.store.faults import CHANGES, MAKES, NEEDS_ROOM, broken, failing, killed
@@ -283,7 +284,7 @@ def test_no_error_is_ever_left_without_words(tmp_path: Path) -> None:
                     state.collect([])
                 state.write_slot(Slot(name="blog"))
                 state.write_release(release(2))
-                state.keep_login("ghcr.io", "me", "secret")
+                state.vault.write_settings(VaultSettings())
                 state.journal(accepted(state), boot_id="b").write(EventKind.END, outcome=Outcome.DONE)
                 state.remove_app("blog")
             except StateError as error:
