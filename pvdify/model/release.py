@@ -53,6 +53,11 @@ class Release(_Record, frozen=True, kw_only=True):
     created_by: str = ""
     operation: str = ""
 
+    @property
+    def visible_env(self) -> dict[str, str]:
+        """What of *env* reaches a process, and may be seen by everybody who sees the process."""
+        return {name: value for name, value in self.env.items() if name not in self.hidden_env}
+
 
 ABOUT: Final = ("version", "source", "created_at", "created_by", "operation")
 """Fields that tell of a release and do not make another one of it."""

@@ -21,48 +21,42 @@ _LOGINS: Final = "logins"
 
 
 async def logins(host: Host) -> dict[str, str]:
-    """The logins for registries, `user:password` by registry."""
-    data = await host_secret(host, _LOGINS)
-    if data is None:
-        return {}
-    try:
-        return msgspec.json.decode(data, type=dict[str, str])
-    except msgspec.MsgspecError as error:
-        raise StateError(
-            "cannot read the logins for registries", hint="log in again: `pvdify registry:login`"
-        ) from error
+    """The logins for registries, `user:password` by registry. This needs neither sops nor the age key."""
+    async with held(host.state.vault.try_host_share):
+        return await _logins(host)
 
 
 async def keep_logins(host: Host, change: Mapping[str, str | None], *, actor: str) -> dict[str, str]:
     """Keep other logins, or forget those that are None; all that there are now."""
     async with held(host.state.vault.try_host):
-        known = {name: login for name, login in {**await logins(host), **change}.items() if login is not None}
+        known = {name: login for name, login in {**await _logins(host), **change}.items() if login is not None}
         await _keep(host, {_LOGINS: msgspec.json.encode(known, order="sorted") if known else None}, actor=actor)
     return known
 
 
-async def host_secret(host: Host, name: str) -> bytes | None:
-    """One of the host's secrets, as it is sealed: this needs neither sops nor the age key. None if there is none of that name."""
-    meta = newest(host)
-    if meta is None or name not in meta.files:
-        return None
-    host.state.configs.check_sealed(HOST, meta)
-    sealed = host.state.settings.sealed(HOST, meta.version, name).read_bytes()
-    return await host.seal.unseal(meta.pin().credential(HOST, name), sealed)
+async def _logins(host: Host) -> dict[str, str]:
+    meta = _newest(host)
+    if meta is None or _LOGINS not in meta.files:
+        return {}
+    sealed = host.state.configs.sealed(HOST, meta, _LOGINS)
+    data = await host.seal.unseal(meta.pin().credential(HOST, _LOGINS), sealed)
+    try:
+        return msgspec.json.decode(data, type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise StateError("cannot read the logins for registries: they are no JSON of pvdify") from error
 
 
-def newest(host: Host) -> ConfigMeta | None:
-    """What is known of the host's secrets without a key; None if there are none."""
+def _newest(host: Host) -> ConfigMeta | None:
     version = next(iter(host.state.configs.versions(HOST)), None)
     return host.state.configs.meta(HOST, version) if version else None
 
 
 async def _keep(host: Host, files: Mapping[str, bytes | None], *, actor: str) -> None:
-    """Keep a new version, and forget the one before. The caller has the lock on the host's secrets."""
-    meta = newest(host)
+    """Keep a new version, and forget those before. The caller has the lock on the host's secrets."""
+    meta = _newest(host)
     before = await read_config(host, HOST, meta) if meta else None
     version = meta.version + 1 if meta else 1
     document = merged(before, app=HOST, version=version, salt=salt(), variables={}, files=files)
     await keep_config(host, document, actor=actor, operation="")
-    if meta:
-        host.state.configs.remove(HOST, meta.version)
+    for older in host.state.configs.versions(HOST)[1:]:
+        host.state.configs.remove(HOST, older)

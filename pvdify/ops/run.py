@@ -11,6 +11,7 @@ import anyio
 from pvdify.errors import RefusedError, SpecError
 from pvdify.model.answers import RunOutput, RunResult, RunStream
 from pvdify.model.names import UnitName
+from pvdify.ops.vault import prove_config
 from pvdify.plan.oneoff import one_off, piped_one_off
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _Decoder = getincrementaldecoder("utf-8")
 
 async def run_once(host: Host, request: RunOnce) -> RunResult:
     """Run *request.command* beside the app, in its slice, with its limits and volumes; answer its exit status."""
-    row, release = _live(host, request.app)
+    row, release = await _live(host, request.app)
     argv = one_off(
         row,
         release,
@@ -52,7 +53,7 @@ async def run_piped(host: Host, request: RunOnce) -> AsyncIterator[RunOutput]:
             pointer="/interactive",
             hint="type the command on the host itself",
         )
-    row, release = _live(host, request.app)
+    row, release = await _live(host, request.app)
     name = _name(row)
     argv = piped_one_off(row, release, name=name, command=request.command, timeout=request.timeout, place=host.place)
     output = host.console.stream(argv)
@@ -88,14 +89,17 @@ async def _next(output: AsyncGenerator[Output, None], *, until: float) -> Output
     return None
 
 
-def _live(host: Host, app: str) -> tuple[AppRow, Release]:
+async def _live(host: Host, app: str) -> tuple[AppRow, Release]:
+    """What runs now, which a command is given the same config as: nothing of it starts where that does not open."""
     row = host.row(app)
     if row.live is None:
         raise RefusedError(
             f"cannot run a command for {row.name}: it has no release",
             hint=f"pvdify deploy {row.name} --image ghcr.io/org/app:v1",
         )
-    return row, host.state.release(row.name, row.live)
+    release = host.state.release(row.name, row.live)
+    await prove_config(host, release)
+    return row, release
 
 
 def _name(row: AppRow) -> str:

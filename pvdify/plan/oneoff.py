@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING, Final
 
+from pvdify.model.config import ENV
 from pvdify.model.manifest import IDS_COUNT, AppRow
 from pvdify.model.names import WEB, slice_unit, volume_name
 from pvdify.model.quantity import percent, seconds
-from pvdify.render.tree import environment_words
+from pvdify.render.tree import credentials, environment_words
 
 if TYPE_CHECKING:
     from pvdify.model.place import Place
     from pvdify.model.release import Release, ReleaseProcess
 
 HOST_SERVICE: Final = "pvdify-host.service"
+_CREDENTIALS: Final = "/run/credentials"
 _GRACE: Final = 5
 
 
@@ -29,14 +32,14 @@ def one_off(
 ) -> tuple[str, ...]:
     """`systemd-run --scope … podman run …`: in the app's slice and under its limits, and a child of whoever types it.
 
-    As a service it would go on running when its terminal goes away.
+    As a service it would go on running when its terminal goes away. But only a service is given credentials: where there is config, one
+    beside the scope has it, and ends with it.
     """
-    return (
-        *_systemd_run(row, release),
-        "--scope",
-        f"--unit={name}.scope",
-        *_podman_run(row, release, name=name, command=command, interactive=interactive, place=place),
-    )
+    scope = (*_systemd_run(row, release), "--scope", f"--unit={name}.scope")
+    podman = _podman_run(row, release, name=name, command=command, interactive=interactive, place=place)
+    if release.config is None:
+        return *scope, *podman
+    return *scope, "sh", "-c", f'{_keeper(row, release, name=name, place=place)} && exec "$@"', "sh", *podman
 
 
 def piped_one_off(
@@ -46,33 +49,66 @@ def piped_one_off(
 
     systemd ends it when its time is over, and with the service that was asked for it: nobody is there any more who waits for it.
     """
-    stop = math.ceil(seconds(release.stop))
-    removal = _removal(name, stop, place)
+    removal = _removal(release, name, place)
     return (
         *_systemd_run(row, release),
         "--wait",
         "--pipe",
         "--service-type=exec",
         f"--unit={name}.service",
-        f"--description=One-off command of {row.name}",
         f"--property=BindsTo={HOST_SERVICE}",
         f"--property=RuntimeMaxSec={timeout + _GRACE}",
-        f"--property=TimeoutStopSec={stop + _GRACE}",
+        f"--property=TimeoutStopSec={_stop(release) + _GRACE}",
         "--property=KillMode=mixed",
-        f'--property=ExecStop=-sh -c "{removal}"',
-        f'--property=ExecStopPost=-sh -c "{removal}"',
+        f"--property=ExecStop={removal}",
+        f"--property=ExecStopPost={removal}",
+        *_loaded(release, place),
         "--setenv=HOME=/root",
         *_podman_run(row, release, name=name, command=command, interactive=False, place=place),
     )
 
 
-def _removal(name: str, stop: int, place: Place) -> str:
+def _keeper(row: AppRow, release: Release, *, name: str, place: Place) -> str:
+    """`systemd-run … tail --pid=…`, for a shell in the scope: it has the config until the scope is gone, or whoever typed the command.
+
+    Those who are killed remove nothing: then it removes the container as well, and so ends the scope.
+    """
+    argv = (
+        "systemd-run",
+        "--quiet",
+        "--collect",
+        "--no-ask-password",
+        "--service-type=exec",
+        f"--slice={slice_unit(row.name)}",
+        f"--unit={name}.service",
+        f"--description=Config of a one-off command of {row.name}",
+        f"--property=BindsTo={name}.scope",
+        f"--property=After={name}.scope",
+        f"--property=TimeoutStopSec={_stop(release) + _GRACE}",
+        f"--property=ExecStopPost={_removal(release, name, place)}",
+        *_loaded(release, place),
+    )
+    return f"{shlex.join(argv)} tail --pid=$PPID --follow /dev/null"
+
+
+def _loaded(release: Release, place: Place) -> tuple[str, ...]:
+    return tuple(
+        f"--property=LoadCredentialEncrypted={credential}:{path}"
+        for credential, path in credentials(release, place).values()
+    )
+
+
+def _removal(release: Release, name: str, place: Place) -> str:
     """End the container, and remove it.
 
     Podman does not remove one whose conmon was killed before it has said so, once. What it writes must not go where nobody reads any more.
     """
-    once = f"podman {' '.join(_store(place))} rm --force --ignore --time={stop} {name} >/dev/null 2>&1"
-    return f"{once} || {once}"
+    once = f"podman {' '.join(_store(place))} rm --force --ignore --time={_stop(release)} {name} >/dev/null 2>&1"
+    return f'-sh -c "{once} || {once}"'
+
+
+def _stop(release: Release) -> int:
+    return math.ceil(seconds(release.stop))
 
 
 def _systemd_run(row: AppRow, release: Release) -> tuple[str, ...]:
@@ -81,6 +117,7 @@ def _systemd_run(row: AppRow, release: Release) -> tuple[str, ...]:
         "--quiet",
         "--collect",
         "--expand-environment=no",  # what the operator wrote goes to Podman as it is
+        f"--description=One-off command of {row.name}",
         f"--slice={slice_unit(row.name)}",
         "--property=Delegate=yes",
         *_limits(_model(release)),
@@ -103,10 +140,12 @@ def _podman_run(
         "--init",
         "--log-driver=none",
         "--security-opt=no-new-privileges",
+        "--ulimit=core=0:0",
         f"--uidmap=0:{row.ids}:{IDS_COUNT}",
         f"--gidmap=0:{row.ids}:{IDS_COUNT}",
         *_capabilities(release),
         *_environment(row, release),
+        *_config(release, name, place),
         *(
             f"--volume={volume_name(row.name, one.name)}:{one.path}{':ro' if one.read_only else ''}"
             for one in _model(release).volumes
@@ -148,4 +187,16 @@ def _environment(row: AppRow, release: Release) -> tuple[str, ...]:
         "PVDIFY_PROCESS": "run",
         "PVDIFY_RELEASE": f"v{release.version}",
     }
-    return tuple(f"--env={word}" for word in environment_words(dict(sorted({**release.env, **own}.items()))))
+    return tuple(f"--env={word}" for word in environment_words(dict(sorted({**release.visible_env, **own}.items()))))
+
+
+def _config(release: Release, name: str, place: Place) -> tuple[str, ...]:
+    """Where systemd has opened the config for the command's service: the variables, and a volume for each file."""
+    opened = {
+        part: f"{_CREDENTIALS}/{name}.service/{credential}"
+        for part, (credential, _) in credentials(release, place).items()
+    }
+    return tuple(
+        f"--env-file={path}" if part == ENV else f"--volume={path}:/run/secrets/{part}:ro,idmap"
+        for part, path in opened.items()
+    )

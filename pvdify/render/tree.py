@@ -138,8 +138,7 @@ def environment_of(release: Release, instance: Instance) -> dict[str, str]:
         "PVDIFY_PROCESS": instance.process,
         "PVDIFY_RELEASE": f"v{release.version}",
     }
-    declared = {name: value for name, value in release.env.items() if name not in release.hidden_env}
-    return dict(sorted((declared | own).items()))
+    return dict(sorted((release.visible_env | own).items()))
 
 
 def environment_words(variables: Mapping[str, str]) -> tuple[str, ...]:

@@ -98,6 +98,10 @@ class Vault:
         """The lock on the host's own secrets, to change one; None while somebody else does."""
         return self._locks.try_lock(self._settings.host_secrets_lock)
 
+    def try_host_share(self) -> Lock | None:
+        """A share of that lock, to read them: as long as anybody has one, none changes."""
+        return self._locks.try_share(self._settings.host_secrets_lock)
+
     def try_alone(self) -> Lock | None:
         """The lock on keys, to take one away; None while somebody encrypts or decrypts."""
         return self._locks.try_lock(self._settings.secrets_lock)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, cast
 import anyio
 import pytest
 
-from pvdify.errors import AppNotFoundError, RefusedError, SpecError
+from pvdify.errors import AppNotFoundError, NotSealedError, RefusedError, SpecError
 from pvdify.model.answers import RunOutput, RunStream
-from pvdify.model.requests import RunOnce
-from pvdify.ops.run import run_piped
+from pvdify.model.requests import RunOnce, SetConfig
+from pvdify.ops.config import set_config
+from pvdify.ops.perform import perform
+from pvdify.ops.run import run_once, run_piped
 from pvdify.ports import Output
 from tests.ops.world import APP, World
 
@@ -29,6 +31,13 @@ async def world(tmp_path: Path) -> World:
 
 def piped(world: World, request: RunOnce) -> AsyncGenerator[RunOutput, None]:
     return cast("AsyncGenerator[RunOutput, None]", run_piped(world.process(), request))
+
+
+async def configure(world: World) -> None:
+    request = SetConfig(app=APP, vars={"TOKEN": "canary"}, files={"cert": b"canary"})
+    await perform(
+        world.process(), "config.set", app=APP, actor="ada", run=lambda host, one: set_config(host, one, request)
+    )
 
 
 async def written(world: World, *command: str) -> list[RunOutput]:
@@ -117,6 +126,48 @@ async def test_it_needs_an_app_a_release_and_no_terminal(world: World, tmp_path:
     with pytest.raises(RefusedError, match="no release"):
         await anext(piped(other, RunOnce(app=APP, command=("sh",))))
 
+    assert [] == world.fake.console.ran
+
+
+async def test_it_is_given_the_config_of_the_live_release_and_what_that_holds_is_no_argument(world: World) -> None:
+    await configure(world)
+
+    await run_once(world.process(), RunOnce(app=APP, command=("ls",)))
+    await written(world, "ls")
+
+    for argv, _ in world.fake.console.ran:
+        assert 2 == sum("/run/credentials/pvdify-blog-run-" in word and "/blog.c1." in word for word in argv)
+        assert "canary" not in " ".join(argv)
+
+
+@pytest.mark.parametrize("part", ["env", "cert"])
+@pytest.mark.parametrize("text", [None, b"host:other\n"], ids=["missing", "tampered"])
+async def test_nothing_of_it_runs_where_the_sealed_config_is_not_whole(
+    world: World, part: str, text: bytes | None
+) -> None:
+    await configure(world)
+    sealed = world.settings.sealed(APP, 1, part)
+    sealed.unlink()
+    if text is not None:
+        sealed.write_bytes(text)
+
+    with pytest.raises(NotSealedError, match=f"cannot use c1 of blog: .*{part}.cred") as caught:
+        await run_once(world.process(), RunOnce(app=APP, command=("ls",)))
+    with pytest.raises(NotSealedError):
+        await written(world, "ls")
+
+    assert "pvdify secrets:reseal" in caught.value.hint
+    assert [] == world.fake.console.ran
+
+
+async def test_nothing_of_it_runs_where_the_host_has_lost_its_key(world: World) -> None:
+    await configure(world)
+    world.fake.seal.key = "another"
+
+    with pytest.raises(NotSealedError, match="this host cannot open it") as caught:
+        await run_once(world.process(), RunOnce(app=APP, command=("ls",)))
+
+    assert "pvdify secrets:reseal" in caught.value.hint
     assert [] == world.fake.console.ran
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+import shlex
 
+import msgspec
+import pytest
+
+from pvdify.model.config import ConfigPin
 from pvdify.model.place import Place
-from pvdify.model.release import ReleaseProcess
+from pvdify.model.release import Release, ReleaseProcess
 from pvdify.model.slot import Resources, Volume
 from pvdify.plan.oneoff import one_off, piped_one_off
 from tests.plan.worlds import release, row
@@ -13,25 +17,40 @@ from tests.plan.worlds import release, row
 PROCESS = ReleaseProcess(
     resources=Resources(memory="512M", cpu=0.5, tasks=100), volumes=(Volume(name="data", path="/data"),)
 )
-RELEASE = msgspec.structs.replace(release(2), processes={"web": PROCESS}, env={"A": "1"}, stop="2500ms")
+PLAIN = msgspec.structs.replace(release(2), processes={"web": PROCESS}, env={"A": "1"}, stop="2500ms")
+PIN = ConfigPin(version=7, sha256="ab" * 32, files=("cert.pem",))
+SEALED = msgspec.structs.replace(PLAIN, env={"A": "1", "DSN": "declared"}, config=PIN, hidden_env=("DSN",))
+CREDENTIAL = f"blog.c7.{'ab' * 8}"
 NAME = "pvdify-blog-run-00c0ffee"
 COMMAND = ("sh", "-c", "echo $A %n")
+OPENED = f"/run/credentials/{NAME}.service"
+
+either = pytest.mark.parametrize("one", [PLAIN, SEALED], ids=["plain", "sealed"])
 
 
-def typed(*, interactive: bool) -> tuple[str, ...]:
-    return one_off(row(), RELEASE, name=NAME, command=COMMAND, interactive=interactive, place=Place())
+def typed(one: Release, *, interactive: bool = False) -> tuple[str, ...]:
+    return one_off(row(), one, name=NAME, command=COMMAND, interactive=interactive, place=Place())
 
 
-PIPED = piped_one_off(row(), RELEASE, name=NAME, command=COMMAND, timeout=600, place=Place())
+def piped(one: Release) -> tuple[str, ...]:
+    return piped_one_off(row(), one, name=NAME, command=COMMAND, timeout=600, place=Place())
 
 
-def test_a_command_is_handed_on_as_it_is() -> None:
-    for argv in (typed(interactive=False), PIPED):
-        assert (RELEASE.image, *COMMAND) == argv[-4:]
+def keeper(one: Release) -> list[str]:
+    """The words of the service beside the scope."""
+    argv = typed(one)
+    return shlex.split(argv[argv.index("sh") + 2])
+
+
+@either
+def test_a_command_is_handed_on_as_it_is(one: Release) -> None:
+    for argv in (typed(one), piped(one)):
+        assert (one.image, *COMMAND) == argv[-4:]
         assert "--expand-environment=no" in argv
 
 
-def test_it_has_the_limits_the_volumes_and_the_environment_of_web() -> None:
+@either
+def test_it_has_the_limits_the_volumes_and_the_environment_of_web_and_leaves_no_core_dump(one: Release) -> None:
     wanted = {
         "--property=MemoryMax=512M",
         "--property=CPUQuota=50%",
@@ -40,20 +59,64 @@ def test_it_has_the_limits_the_volumes_and_the_environment_of_web() -> None:
         "--volume=pvdify-blog-data:/data",
         "--env=A=1",
         "--env=PVDIFY_PROCESS=run",
+        "--ulimit=core=0:0",
     }
 
-    for argv in (typed(interactive=False), PIPED):
+    for argv in (typed(one), piped(one)):
         assert set() == wanted - set(argv)
 
 
-def test_what_is_typed_is_a_scope_with_a_terminal_if_there_is_one() -> None:
-    assert {"--scope", f"--unit={NAME}.scope", "--tty"} <= set(typed(interactive=True))
-    assert "--tty" not in typed(interactive=False)
+@either
+def test_what_is_typed_is_a_scope_with_a_terminal_if_there_is_one(one: Release) -> None:
+    assert {"--scope", f"--unit={NAME}.scope", "--tty"} <= set(typed(one, interactive=True))
+    assert "--tty" not in typed(one)
 
 
-def test_what_comes_from_afar_is_a_service_that_ends_by_itself_and_leaves_no_container() -> None:
-    assert {"--wait", "--pipe", f"--unit={NAME}.service"} <= set(PIPED)
-    assert not {"--scope", "--tty"} & set(PIPED)
-    assert {"--property=RuntimeMaxSec=605", "--property=TimeoutStopSec=8"} <= set(PIPED)
-    removals = [one for one in PIPED if one.startswith("--property=ExecStop")]
+@either
+def test_what_comes_from_afar_is_a_service_that_ends_by_itself_and_leaves_no_container(one: Release) -> None:
+    argv = piped(one)
+
+    assert {"--wait", "--pipe", f"--unit={NAME}.service"} <= set(argv)
+    assert not {"--scope", "--tty"} & set(argv)
+    assert {"--property=RuntimeMaxSec=605", "--property=TimeoutStopSec=8"} <= set(argv)
+    removals = [one for one in argv if one.startswith("--property=ExecStop")]
     assert [True, True] == [f" rm --force --ignore --time=3 {NAME} >/dev/null" in one for one in removals]
+
+
+def test_the_config_is_read_where_systemd_opens_it() -> None:
+    for argv in (typed(SEALED), piped(SEALED)):
+        assert {
+            f"--env-file={OPENED}/{CREDENTIAL}.env",
+            f"--volume={OPENED}/{CREDENTIAL}.cert.pem:/run/secrets/cert.pem:ro,idmap",
+        } <= set(argv)
+    assert not [word for argv in (typed(PLAIN), piped(PLAIN)) for word in argv if "/run/credentials" in word]
+
+
+def test_it_is_opened_for_a_service_of_that_name() -> None:
+    directory = "/var/lib/pvdify/apps/blog/config/c7"
+
+    for argv in (keeper(SEALED), piped(SEALED)):
+        assert {
+            f"--unit={NAME}.service",
+            f"--property=LoadCredentialEncrypted={CREDENTIAL}.env:{directory}/env.cred",
+            f"--property=LoadCredentialEncrypted={CREDENTIAL}.cert.pem:{directory}/cert.pem.cred",
+        } <= set(argv)
+
+
+def test_what_has_it_for_a_scope_ends_with_the_scope_and_with_whoever_typed() -> None:
+    words = keeper(SEALED)
+
+    assert {f"--property=BindsTo={NAME}.scope", f"--property=After={NAME}.scope"} <= set(words)
+    assert ["tail", "--pid=$PPID", "--follow", "/dev/null", "&&", "exec", "$@"] == words[-7:]
+    assert 1 == len([one for one in words if one.startswith("--property=ExecStopPost=-sh -c ") and NAME in one])
+
+
+def test_no_shell_stands_between_where_there_is_no_config() -> None:
+    argv = typed(PLAIN)
+
+    assert "sh" not in argv[: argv.index("podman")]
+
+
+def test_what_the_config_sets_as_well_is_on_no_command_line() -> None:
+    for argv in (typed(SEALED), piped(SEALED)):
+        assert not [word for word in argv if "declared" in word]
