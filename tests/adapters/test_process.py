@@ -80,6 +80,16 @@ def test_a_program_in_front_is_asked_to_end_before_it_is_killed(backend: str, tm
     assert "bye\n" == bye.read_text()
 
 
+async def test_a_program_of_the_users_gets_the_environment_that_is_said(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+
+    status = await run_in_front(
+        "sh", "-c", f'echo "$HOME $OWN" >{seen}', env={"PATH": os.defpath, "HOME": "/h", "OWN": "1"}
+    )
+
+    assert (0, "/h 1\n") == (status, seen.read_text())
+
+
 async def test_a_program_gets_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "canary")
 

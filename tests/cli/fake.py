@@ -131,7 +131,7 @@ class Given(TypedDict, total=False):
     asked_whom: list[Path | RemoteHost] | None
     sockets: tuple[str, ...]
     vault: FakeVault | None
-    editor: Callable[[Path], None]
+    editor: Callable[[Path], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,7 @@ def surroundings(*argv: str, **given: Unpack[Given]) -> Surroundings:
 
     async def in_front(argv: tuple[str, ...]) -> int:
         await anyio.lowlevel.checkpoint()
-        given["editor"](Path(argv[-1]))
-        return 0
+        return given["editor"](Path(argv[-1])) or 0
 
     return Surroundings(
         argv=argv,

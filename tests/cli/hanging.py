@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from pvdify.adapters.process import run_in_front
 from pvdify.cli.program import main
 from pvdify.cli.terminal import of_process
 from pvdify.errors import CancelledOperationError, HostError
@@ -73,5 +74,14 @@ if __name__ == "__main__":
     async def connect(_target: object) -> AsyncIterator[FakeClient]:
         yield client
 
-    around = replace(surroundings(*sys.argv[3:]), terminal=of_process(os.environ), connect=connect, leave=os._exit)
+    async def in_front(argv: tuple[str, ...]) -> int:
+        return await run_in_front(*argv, env=os.environ)
+
+    around = replace(
+        surroundings(*sys.argv[3:], environ={"EDITOR": os.environ.get("EDITOR", "")}),
+        terminal=of_process(os.environ),
+        connect=connect,
+        leave=os._exit,
+        in_front=in_front,
+    )
     sys.exit(main(around))

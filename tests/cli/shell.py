@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import anyio
 
 from pvdify.client.local import local
 from pvdify.client.remote import remote
@@ -19,11 +23,11 @@ from tests.cli.fake import Ended, ended, surroundings
 from tests.fakes import FakeHost
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable
 
     from pvdify.client.address import RemoteHost
     from pvdify.client.transport import Client
+    from pvdify.operations.table import Change, Q
 
 
 class Shell:
@@ -41,9 +45,20 @@ class Shell:
                 id=str(number) * 64, digest=digest, architecture="amd64", ports=(8080,)
             )
 
-    def type(self, line: str, *, says: str = "") -> Ended:
-        """Type *line*."""
-        return ended(replace(surroundings(*shlex.split(line), says=says), connect=self._connect))
+    def type(self, line: str, *, says: str = "", editor: Callable[[Path], None] | None = None) -> Ended:
+        """Type *line*, and change what it opens in an *editor*."""
+        around = surroundings(*shlex.split(line), says=says, editor=editor or Path.unlink)
+        return ended(replace(around, connect=self._connect))
+
+    def meanwhile(self, operation: Change[Q], request: Q) -> None:
+        """Change something while a command runs."""
+
+        async def change() -> None:
+            async with self._connect(None) as client:
+                await client.ended(await client.change(operation, request))
+
+        with ThreadPoolExecutor() as threads:
+            threads.submit(anyio.run, change).result()
 
     def answer(self, line: str) -> dict[str, Any]:
         """What a program reads."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pvdify.client.address import RemoteHost
+from pvdify.model.requests import SetConfig
+from pvdify.operations import config as operations
 from pvdify.ports import Answer
 from tests.api.services import served
 from tests.cli.shell import Shell
@@ -37,6 +39,82 @@ def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shell]:
             else RemoteHost(url=f"unix://{services.admin}")
         )
         yield shell
+
+
+def test_config_is_set_shown_and_comes_back_with_its_release(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "tls.pem"
+    file.write_bytes(b"\x00\xff")
+    shell.type("deploy blog ghcr.io/org/blog:v1")
+
+    assert 0 == shell.type(f"config:set blog A=1 B=- --file-secret tls.pem={file}", says=" it's # 2").status
+    assert 3 == shell.answer("config:set blog A=5")["release"]
+
+    shown = shell.answer("config blog --reveal")
+    assert ({"A": "5", "B": " it's # 2"}, {"tls.pem": "AP8="}) == (shown["vars"], shown["files"])
+    assert {"A": None, "B": None} == shell.answer("config blog")["vars"]
+    assert "5" == shell.type("config:get blog A").out
+    assert "\x00\udcff" == shell.type("config:get blog secrets/tls.pem").out
+    assert "changed  A\n" == shell.type("config:diff blog c1 c2").out
+    assert [2, 1] == [one["version"] for one in shell.answer("config:versions blog")["versions"]]
+    assert [2, 1, None] == [one["config_version"] for one in shell.answer("releases blog")["releases"]]
+    assert "with c1 (c2 before; changed A)" in shell.type("rollback blog").out
+    assert "1" == shell.type("config:get blog A").out
+    assert 1 == shell.answer("releases:info blog v2")["config_version"]
+
+
+def test_config_is_exported_imported_and_unset(shell: Shell) -> None:
+    shell.type("config:set blog A=1 'B= two' C=3")
+    text, as_json = shell.type("config:export blog").out, shell.type("config:export blog --json").out
+    shell.type("config:unset blog A B")
+
+    assert ["C"] == list(shell.answer("config blog")["vars"])
+    assert "it waits for the next release\n" in shell.type("config blog").out
+    assert 0 == shell.type("config:import blog -", says=text).status
+    assert {"A": "1", "B": " two", "C": "3"} == shell.answer("config blog --reveal")["vars"]
+    assert 0 == shell.type("config:import blog - --replace", says="C=4\nD=5\n").status
+    assert "unchanged" != shell.answer("config:set blog E=6")["outcome"]
+    assert 0 == shell.type("config:import blog - --replace", says=as_json).status
+    assert {"A": "1", "B": " two", "C": "3"} == shell.answer("config blog --reveal")["vars"]
+
+
+def test_config_is_edited_unless_somebody_else_was_faster(shell: Shell) -> None:
+    shell.type("config:set blog A=1")
+
+    def edit(path: Path) -> None:
+        path.write_text(path.read_text().replace("A=1", "A=2"))
+
+    def edit_too_late(path: Path) -> None:
+        path.write_text("A=4\n")
+        shell.meanwhile(operations.SET, SetConfig(app="blog", vars={"B": "3"}))
+
+    assert 0 == shell.type("config:edit blog", editor=edit).status
+    assert {"A": "2"} == shell.answer("config blog --reveal")["vars"]
+    late = shell.type("config:edit blog", editor=edit_too_late)
+    assert 75 == late.status
+    assert "it is c3 by now, and not c2" in late.err
+    assert {"A": "2", "B": "3"} == shell.answer("config blog --reveal")["vars"]
+
+
+def test_what_cannot_be_set_is_told_without_its_value(shell: Shell) -> None:
+    long = "hunter2" * 5000
+    lines = ["PORT=hunter2", "A='hunter2\n2'", f"A={long}", "'A=hunter2\ufdd0'", "B=1 LD_PRELOAD=hunter2"]
+
+    for line in lines:
+        done, for_programs = shell.type(f"config:set blog {line}"), shell.type(f"config:set --json blog {line}")
+
+        assert (65, 65, "spec-invalid") == (done.status, for_programs.status, json.loads(for_programs.out)["code"])
+        assert "hunter2" not in done.text + for_programs.text
+    assert {} == shell.answer("config blog")["vars"]
+
+
+def test_who_reads_values_is_written_down_and_the_values_are_not(shell: Shell) -> None:
+    shell.type("config:set blog A=hunter2")
+    shell.type("config:get blog A")
+
+    entries = shell.answer("audit blog")["entries"]
+
+    assert ["config.show", "config.set"] == [one["action"] for one in entries if one["outcome"] == "done"][:2]
+    assert "hunter2" not in json.dumps(entries)
 
 
 @pytest.mark.parametrize("line", ["apps", "apps:create blog", "logs blog", "doctor"])
@@ -104,6 +182,10 @@ def test_a_release_that_never_answers_well_is_explained_and_the_old_one_serves(s
         ("operations:info 20990101-000000-000nope", 66, "not-found"),
         ("run blog -- ls", 75, "refused"),
         ("registry:logout ghcr.io", 66, "not-found"),
+        ("config blog --version c9", 66, "config-not-found"),
+        ("config:get blog A", 66, "not-found"),
+        ("config:unset blog A", 65, "spec-invalid"),
+        ("config:diff blog c1 c2", 66, "config-not-found"),
     ],
 )
 def test_what_cannot_be_done_has_its_status_and_its_code(shell: Shell, line: str, status: int, code: str) -> None:
