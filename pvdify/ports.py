@@ -324,7 +324,7 @@ class Secrets(Protocol):
     async def decrypt(self, text: bytes, *, what: str, keys: Path) -> bytes:
         """The JSON object that the SOPS file *text* holds, with one of the age keys in the file *keys*.
 
-        Raise `KeyMissingError` if none fits, and `ConfigTamperedError`, naming *what*, if it is not whole.
+        Raise `KeyMissingError` if none fits, and `ConfigTamperedError`, naming *what*, if it is not whole. Names without a value are not proven.
         """
 
 

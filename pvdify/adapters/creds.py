@@ -36,19 +36,19 @@ class SystemdCreds:
                 f"cannot seal {name}: {_words(done.stderr)}",
                 hint="make the host's key with `systemd-creds setup`; for a TPM see `systemd-analyze has-tpm2`",
             )
-        return done.stdout.encode()
+        return done.wrote
 
     async def unseal(self, name: str, sealed: bytes) -> bytes:
         kind = _kind(sealed)
         if kind == _BY_NOBODY:  # where there is no TPM, systemd takes what anybody can make
             raise NotSealedError(name, "it is sealed without a key")
-        argv = (_CREDS, "decrypt", f"--name={name}", "--transcode=base64", "-", "-")
+        argv = (_CREDS, "decrypt", f"--name={name}", "-", "-")
         done = await run(*argv, stdin=sealed)
         if done.returncode and kind != _BY_HOST:
             done = await run(*_OUTSIDE, *argv, stdin=sealed)
         if done.returncode:
             raise NotSealedError(name, f"this host cannot open it ({_words(done.stderr)})")
-        return base64.b64decode(done.stdout)
+        return done.wrote
 
 
 def _kind(sealed: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Final
 
@@ -30,12 +30,17 @@ _SIGNAL_BASE: Final = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How a program ended, and what it said."""
+    """How a program ended, and what it said. What it *wrote* is data that may be secret."""
 
     argv: tuple[str, ...]
     returncode: int
-    stdout: str
+    wrote: bytes = field(repr=False)
     stderr: str
+
+    @property
+    def stdout(self) -> str:
+        """What it wrote, as text."""
+        return self.wrote.decode(errors="replace")
 
     def checked(self) -> Finished:
         """This, if the program ended well; raise `CommandError` if not."""
@@ -86,7 +91,7 @@ async def run(
     return Finished(
         argv=argv,
         returncode=returncode,
-        stdout=said["stdout"].decode(errors="replace"),
+        wrote=said["stdout"],
         stderr=said["stderr"].decode(errors="replace"),
     )
 

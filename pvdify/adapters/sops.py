@@ -59,13 +59,13 @@ class Sops:
         if done.returncode:
             await self.version()
             raise SecretsError(f"cannot encrypt with sops: {_words(done)}")
-        return done.stdout.encode()
+        return done.wrote
 
     async def decrypt(self, text: bytes, *, what: str, keys: Path) -> bytes:
         argv = ("--config", "/dev/null", "decrypt", *_JSON, "/dev/stdin")
         done = await _sops(*argv, stdin=text, env={"SOPS_AGE_KEY_FILE": str(keys)})
         if not done.returncode:
-            return done.stdout.encode()
+            return done.wrote
         await self.version()
         if done.returncode == _NO_KEY:
             raise KeyMissingError(

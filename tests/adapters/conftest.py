@@ -78,3 +78,21 @@ def logs() -> worlds.LogsWorld:
 
         return RealLogs()
     return fake_worlds.Logs()
+
+
+@pytest.fixture
+def secrets() -> worlds.SecretsWorld:
+    if IS_REAL:
+        from tests.adapters.real_worlds import RealSecrets
+
+        return RealSecrets()
+    return fake_worlds.Secrets()
+
+
+@pytest.fixture
+def seal() -> worlds.SealWorld:
+    if IS_REAL:
+        from tests.adapters.real_worlds import RealSeal
+
+        return RealSeal()
+    return fake_worlds.Seal()

@@ -10,7 +10,17 @@ from pvdify.model.image import Image
 from pvdify.model.place import Place
 from pvdify.ports import Answer, Output
 from pvdify.render.tree import host_artefacts
-from tests.fakes import FakeConsole, FakeLogs, FakeNetwork, FakePodman, FakeQuadlet, FakeRouter, FakeSystemd
+from tests.fakes import (
+    FakeConsole,
+    FakeLogs,
+    FakeNetwork,
+    FakePodman,
+    FakeQuadlet,
+    FakeRouter,
+    FakeSeal,
+    FakeSecrets,
+    FakeSystemd,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -145,3 +155,13 @@ class Logs:
 
     def write(self, unit: UnitName, text: str, *, is_error: bool = False) -> None:
         self.port.write(unit, text, is_error=is_error)
+
+
+@dataclass
+class Secrets:
+    port: FakeSecrets = field(default_factory=FakeSecrets)
+
+
+@dataclass
+class Seal:
+    port: FakeSeal = field(default_factory=FakeSeal)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from pvdify.adapters.creds import SystemdCreds
 from pvdify.adapters.journald import Journald
 from pvdify.adapters.podman import Store
 from pvdify.adapters.quadlet import Generator
+from pvdify.adapters.sops import Sops
 from pvdify.adapters.systemctl import Systemctl
 from pvdify.model.place import Place
 from pvdify.render.tree import host_artefacts
@@ -150,3 +152,13 @@ class RealLogs:
             PVDIFY_PROCESS=process,
             PVDIFY_RELEASE=version,
         )
+
+
+class RealSecrets:
+    def __init__(self) -> None:
+        self.port = Sops()
+
+
+class RealSeal:
+    def __init__(self) -> None:
+        self.port = SystemdCreds()

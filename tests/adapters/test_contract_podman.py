@@ -11,8 +11,6 @@ from pvdify.model.image import image_ref
 from pvdify.ports import Pull
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pvdify.model.image import Image
     from tests.adapters.worlds import PodmanWorld
 
@@ -27,6 +25,10 @@ class Told:
 
 async def pulled(podman: PodmanWorld) -> Image:
     return await podman.port.pull(Pull(reference=f"{podman.open}/{podman.image}"), Told())
+
+
+def right(podman: PodmanWorld) -> dict[str, str]:
+    return {podman.private: f"{podman.user}:{podman.password}"}
 
 
 async def test_a_pulled_image_is_there_by_tag_digest_and_id(podman: PodmanWorld) -> None:
@@ -68,35 +70,40 @@ async def test_what_the_registry_does_not_have_is_not_found(podman: PodmanWorld,
         await podman.port.pull(Pull(reference=f"{podman.open}/{name}"), Told())
 
 
-async def test_a_registry_that_is_not_there_is_unreachable(podman: PodmanWorld, tmp_path: Path) -> None:
+async def test_a_registry_that_is_not_there_is_unreachable(podman: PodmanWorld) -> None:
     with pytest.raises(RegistryUnreachableError, match="connection refused"):
         await podman.port.pull(Pull(reference=f"{podman.dead}/{podman.image}"), Told())
     with pytest.raises(RegistryUnreachableError, match="connection refused"):
-        await podman.port.login(podman.dead, podman.user, podman.password, auth_file=tmp_path / "auth.json")
+        await podman.port.login(podman.dead, podman.user, podman.password)
 
 
-async def test_a_private_registry_wants_the_right_login(podman: PodmanWorld, tmp_path: Path) -> None:
-    auth_file = tmp_path / "auth.json"
-    wanted = Pull(reference=f"{podman.private}/{podman.image}", auth_file=auth_file)
+async def test_a_private_registry_wants_the_right_login(podman: PodmanWorld) -> None:
+    reference = f"{podman.private}/{podman.image}"
+    wrong = {podman.private: f"{podman.user}:wrong", podman.open: f"{podman.user}:{podman.password}"}
 
-    for refused in (Pull(reference=wanted.reference), wanted):
+    for logins in ({}, wrong):
         with pytest.raises(RegistryLoginError, match=f"{podman.private} asks for a login"):
-            await podman.port.pull(refused, Told())
+            await podman.port.pull(Pull(reference=reference, logins=logins), Told())
     with pytest.raises(RegistryLoginError, match="cannot log in"):
-        await podman.port.login(podman.private, podman.user, "wrong", auth_file=auth_file)
-    await podman.port.login(podman.private, podman.user, podman.password, auth_file=auth_file)
+        await podman.port.login(podman.private, podman.user, "wrong")
+    await podman.port.login(podman.private, podman.user, podman.password)
 
-    assert (await podman.port.pull(wanted, Told())).id
+    assert (await podman.port.pull(Pull(reference=reference, logins=right(podman)), Told())).id
 
 
-async def test_a_removed_image_is_gone_with_all_its_names(podman: PodmanWorld, tmp_path: Path) -> None:
+async def test_a_proven_login_is_kept_nowhere(podman: PodmanWorld) -> None:
+    await podman.port.login(podman.private, podman.user, podman.password)
+
+    with pytest.raises(RegistryLoginError, match=f"{podman.private} asks for a login"):
+        await podman.port.pull(Pull(reference=f"{podman.private}/{podman.image}"), Told())
+
+
+async def test_a_removed_image_is_gone_with_all_its_names(podman: PodmanWorld) -> None:
     image = await pulled(podman)
-    auth_file = tmp_path / "auth.json"
-    await podman.port.login(podman.private, podman.user, podman.password, auth_file=auth_file)
     private = f"{podman.private}/{podman.image}"
-    await podman.port.pull(Pull(reference=private, auth_file=auth_file), Told())
+    await podman.port.pull(Pull(reference=private, logins=right(podman)), Told())
     pinned = image_ref(private).pinned(image.digest)
-    await podman.port.pull(Pull(reference=pinned, auth_file=auth_file), Told())
+    await podman.port.pull(Pull(reference=pinned, logins=right(podman)), Told())
 
     await podman.port.remove_image(image.id)
     await podman.port.remove_image(image.id)

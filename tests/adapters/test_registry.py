@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +17,6 @@ from pvdify.errors import (
     RegistryLoginError,
     RegistryUnreachableError,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SOURCE = "initializing source docker://registry.example/blog:v1: "
 PING = "pinging container registry registry.example: "
@@ -88,32 +84,16 @@ def test_a_registry_that_is_away_is_told_of_in_few_words() -> None:
         raise_for(reason, "registry.example/blog:v1", "registry.example")
 
 
-def entry(login: str) -> dict[str, str]:
-    return {"auth": base64.b64encode(login.encode()).decode()}
+def used(logins: dict[str, str], repository: str) -> dict[str, str]:
+    header = credentials(logins, repository)
+    found: dict[str, str] = json.loads(base64.urlsafe_b64decode(header)) if header else {}
+    return found
 
 
-def test_the_login_that_fits_a_repository_best_is_used(tmp_path: Path) -> None:
-    file = tmp_path / "auth.json"
-    file.write_text(
-        json.dumps(
-            {"auths": {"ghcr.io": entry("pat:general"), "ghcr.io/org": entry("pat:pa:ss"), "ghcr.io/or": entry("x:x")}}
-        )
-    )
+def test_the_login_that_fits_a_repository_best_is_used() -> None:
+    logins = {"ghcr.io": "pat:general", "ghcr.io/org": "pat:pa:ss wörd", "ghcr.io/or": "x:x"}
 
-    def login(repository: str) -> str:
-        header = credentials(file, repository)
-        return str(json.loads(base64.urlsafe_b64decode(header))["password"]) if header else ""
-
-    assert "pa:ss" == login("ghcr.io/org/app")
-    assert "general" == login("ghcr.io/other/app")
-    assert "" == login("ghcr.io.example/org/app")
-    assert "" == credentials(None, "ghcr.io/org/app")
-    assert "" == credentials(tmp_path / "nothing.json", "ghcr.io/org/app")
-
-
-def test_a_spoiled_file_of_logins_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "auth.json"
-    file.write_text("{")
-
-    with pytest.raises(HostError, match=r"cannot read .*auth\.json"):
-        credentials(file, "ghcr.io/org/app")
+    assert {"username": "pat", "password": "pa:ss wörd"} == used(logins, "ghcr.io/org/app")
+    assert {"username": "pat", "password": "general"} == used(logins, "ghcr.io/other/app")
+    assert {} == used(logins, "ghcr.io.example/org/app")
+    assert {} == used({}, "ghcr.io/org/app")

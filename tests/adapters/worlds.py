@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from pvdify.model.manifest import AppRow
     from pvdify.model.names import UnitName
-    from pvdify.ports import Console, Logs, Network, Podman, Quadlet, Router, Systemd
+    from pvdify.ports import Console, Logs, Network, Podman, Quadlet, Router, Seal, Secrets, Systemd
 
 
 class SystemdWorld(Protocol):
@@ -131,3 +131,19 @@ class LogsWorld(Protocol):
 
     def write(self, unit: UnitName, text: str, *, is_error: bool = False) -> None:
         """Let the container of *unit* write a line."""
+
+
+class SecretsWorld(Protocol):
+    """SOPS and age."""
+
+    @property
+    def port(self) -> Secrets:
+        """Who is tried."""
+
+
+class SealWorld(Protocol):
+    """A host with a key of its own."""
+
+    @property
+    def port(self) -> Seal:
+        """Who is tried."""

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 _LETTERS = "023456789acdefghjklmnpqrstuvwxyz"
 _PREFIX = "ENC[AES256_GCM,data:"
+_THEN = "2026-01-31T09:00:00Z"
 
 
 @dataclass(slots=True)
 class FakeSecrets:
-    """`Secrets`: a file's texts are hidden, not encrypted; a MAC is a plain hash. Without `sops` where *is_missing*."""
+    """`Secrets`: a file's texts are hidden, not encrypted, and a MAC is a plain hash; but what is proven, and what not, is as with SOPS.
+
+    Each value belongs to its place, and all values together to the file; of a name without a value nothing is proven. Without `sops` where
+    *is_missing*.
+    """
 
     is_missing: bool = False
     fails: str = ""
@@ -43,12 +48,12 @@ class FakeSecrets:
         await anyio.lowlevel.checkpoint()
         self._look()
         found = json.loads(document)
-        hidden = _mapped(found, lambda value: value if value == "" else f"{_PREFIX}{_text(value)},type:x]")
+        hidden = _mapped(found, _hidden)
         hidden["sops"] = {
             "age": [{"recipient": one, "enc": "AGE"} for one in recipients],
             "encrypted_regex": EVERYTHING,
-            "lastmodified": "2026-01-31T09:00:00Z",
-            "mac": f"{_PREFIX}{_mac(found)},type:str]",
+            "lastmodified": _THEN,
+            "mac": f"{_PREFIX}{_mac(found, _THEN)},type:str]",
             "version": "3.13.2",
         }
         return json.dumps(hidden, indent="\t").encode() + b"\n"
@@ -56,16 +61,20 @@ class FakeSecrets:
     async def decrypt(self, text: bytes, *, what: str, keys: Path) -> bytes:
         await anyio.lowlevel.checkpoint()
         self._look()
-        hidden = json.loads(text)
+        try:
+            hidden = json.loads(text)
+        except ValueError as error:
+            raise ConfigTamperedError(what, "sops does not take it (not JSON)") from error
         metadata = hidden.pop("sops")
-        known = {key.public for key in keys_of(keys.read_text())}  # noqa: ASYNC240 - a file of a line or two
+        there = keys.read_text() if keys.exists() else ""  # noqa: ASYNC240 - a file of a line or two
+        known = {key.public for key in keys_of(there)}
         if not known & {one["recipient"] for one in metadata["age"]}:
             raise KeyMissingError(f"cannot read {what}: no age key in {keys} opens it")
         try:
-            found = _mapped(hidden, lambda value: value if value == "" else _value(value))
+            found = _mapped(hidden, _shown)
         except ValueError as error:
             raise ConfigTamperedError(what, "sops does not take it (bad cipher)") from error
-        if metadata["mac"] != f"{_PREFIX}{_mac(found)},type:str]":
+        if metadata["mac"] != f"{_PREFIX}{_mac(found, metadata['lastmodified'])},type:str]":
             raise ConfigTamperedError(what, "sops does not take it (MAC mismatch)")
         return json.dumps(found).encode()
 
@@ -102,25 +111,32 @@ class FakeSeal:
 
 
 # Any: JSON, as it comes
-def _mapped(value: Any, change: Any) -> Any:
+def _mapped(value: Any, change: Any, path: str = "") -> Any:
     match value:
         case dict():
-            return {key: _mapped(one, change) for key, one in value.items()}
+            return {key: _mapped(one, change, f"{path}/{key}") for key, one in value.items()}
         case list():
-            return [_mapped(one, change) for one in value]
+            return [_mapped(one, change, path) for one in value]
+        case "":
+            return ""
         case _:
-            return change(value)
+            return change(value, path)
 
 
-def _text(value: Any) -> str:
-    return base64.b64encode(json.dumps(value).encode()).decode()
+def _hidden(value: Any, path: str) -> str:
+    return f"{_PREFIX}{base64.b64encode(json.dumps([path, value]).encode()).decode()},type:x]"
 
 
-def _value(text: Any) -> Any:
-    if not isinstance(text, str) or not text.startswith(_PREFIX):
+def _shown(text: Any, path: str) -> Any:
+    if not isinstance(text, str) or not text.startswith(_PREFIX) or not text.endswith(",type:x]"):
         raise ValueError("not encrypted")
-    return json.loads(base64.b64decode(text.removeprefix(_PREFIX).partition(",")[0], validate=True))
+    place, value = json.loads(base64.b64decode(text.removeprefix(_PREFIX).partition(",")[0], validate=True))
+    if place != path:
+        raise ValueError("of another place")
+    return value
 
 
-def _mac(found: Any) -> str:
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+def _mac(found: Any, then: str) -> str:
+    values: list[str] = [then]
+    _mapped(found, lambda value, _path: values.append(json.dumps(value)))
+    return hashlib.sha256("".join(values).encode()).hexdigest()

@@ -114,12 +114,14 @@ def test_an_awkward_state_directory_stays_one_word() -> None:
 
 
 def test_an_awkward_state_directory_is_where_a_config_is_loaded_from() -> None:
-    place = Place(state="/srv/my state/50%", run="/run/it's")
+    place = Place(state="/srv/it's/50%", run="/run/it's")
 
     container = next(file for file in tree(world("config"), place) if file.path.endswith("v1-web-1.container"))
 
     (loaded,) = sections(container.text)["Service"]["LoadCredentialEncrypted"]
-    assert "/srv/my state/50%%/apps/blog/config/c1/env.cred" == loaded.partition(":")[2]
+    assert "/srv/it's/50%%/apps/blog/config/c1/env.cred" == loaded.partition(":")[2]
+    with pytest.raises(RenderError, match="systemd opens nothing whose path has a blank"):
+        tree(world("config"), Place(state="/srv/my state"))
 
 
 def test_a_unit_loads_every_part_of_its_own_config_and_nothing_else() -> None:
