@@ -47,7 +47,7 @@ class Shell:
 
     def type(self, line: str, *, says: str = "", editor: Callable[[Path], None] | None = None) -> Ended:
         """Type *line*, and change what it opens in an *editor*."""
-        around = surroundings(*shlex.split(line), says=says, editor=editor or Path.unlink)
+        around = surroundings(*shlex.split(line), says=says, editor=editor or Path.touch)
         return ended(replace(around, connect=self._connect))
 
     def meanwhile(self, operation: Change[Q], request: Q) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 PROJECT = Path(__file__).parents[2]
-TYPED = ("README.md", "docs/runbook.md")
+TYPED = ("README.md", "docs/config.md", "docs/runbook.md")
 OTHERS = {"make", "install", "systemctl", "journalctl", "systemd-cgtop"}
 
 
@@ -38,7 +38,7 @@ def lines_typed(name: str) -> list[str]:
     """What the consoles of a document show as typed, without prompt, sudo, comment and redirection."""
     lines = (line for block in blocks(text_of(name), "console") for line in block.splitlines())
     return [
-        re.sub(r"\s+[#<] .*", "", line[2:]).removeprefix("sudo ") for line in lines if line.startswith(("$ ", "# "))
+        re.sub(r"\s+[#<>] .*", "", line[2:]).removeprefix("sudo ") for line in lines if line.startswith(("$ ", "# "))
     ]
 
 
@@ -94,7 +94,7 @@ def test_what_a_document_tells_to_type_works(name: str, tmp_path: Path) -> None:
         if program != "pvdify":
             assert program in OTHERS, line
             continue
-        done = shell.type(rest.replace("pvdify.toml", str(declared)), says="token")
+        done = shell.type(rest.replace("pvdify.toml", str(declared)), says="A=token")
         accepted = {0, 69} if rest.startswith("doctor") else {0}
         assert done.status in accepted, f"{line}\n{done.out}{done.err}"
 
@@ -117,14 +117,18 @@ def test_the_first_screen_has_the_two_commands_and_a_picture() -> None:
     assert [line for line in screen if "─►" in line]
 
 
-@pytest.mark.parametrize("name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "errors", "glossary", "runbook"))])
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook"))]
+)
 def test_every_command_that_is_named_exists(name: str) -> None:
     named = re.findall(r"`(?:\w+=\w+ )?pvdify ([a-z][a-z:]*)", text_of(name))
 
     assert [] == [one for one in named if entry_of(one) is None]
 
 
-@pytest.mark.parametrize("name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "errors", "glossary", "runbook"))])
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook"))]
+)
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", text_of(name))
 
