@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -18,9 +21,7 @@ from pvdify.model.requests import DiffConfig, ForApp, SetConfig, ShowConfig
 from tests.cli.answers import ANSWERS
 from tests.cli.fake import FakeClient, ended, surroundings, typed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+PROJECT = Path(__file__).parents[2]
 SHOWN = ANSWERS["config.show"]
 SECRET = "hunter2"  # noqa: S105 - looked for where it must not be
 
@@ -67,6 +68,30 @@ def test_the_app_stands_in_front_or_behind_an_option(argv: tuple[str, ...]) -> N
 
 def test_a_value_comes_from_standard_input_as_it_is() -> None:
     assert {"A": " x # ", "B": "1"} == told("config:set", "blog", "A=-", "B=1", says=" x # ").vars
+
+
+def test_a_value_that_is_typed_on_a_terminal_is_not_seen(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    command = (sys.executable, "-m", "tests.cli.hanging", str(gate), "willing", "config:set", "blog", "A=-")
+
+    with subprocess.Popen(
+        [sys.executable, "-c", spawn, *command], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        seen = b""
+        while b"Value of A: " not in seen:
+            seen += os.read(process.stdout.fileno(), 1000)
+        process.stdin.write(f"{SECRET}\n".encode())
+        process.stdin.flush()
+        while b"done" not in seen:
+            seen += os.read(process.stdout.fileno(), 1000)
+        process.stdin.close()
+
+        assert 0 == process.wait(20)
+    assert SECRET.encode() not in seen
 
 
 def test_files_and_variables_of_a_file_are_set_at_once(env: Path) -> None:
