@@ -199,6 +199,7 @@ async def _kept(host: Host, running: Running, row: AppRow, pin: ConfigPin, chang
     with anyio.CancelScope(shield=True):
         async with running.step("switch"):
             await publish(host, running, app=app, change=new_row, reason=f"{app}: set config c{pin.version}")
+            running.has_switched = True
     text = f"c{pin.version} of {app} is set ({change.words()}); the next release gets it"
     return Changed(
         operation=running.id,

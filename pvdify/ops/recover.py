@@ -10,7 +10,7 @@ from pvdify.ops.converge import converge
 from pvdify.ops.locking import held
 from pvdify.ops.remove import remove
 from pvdify.ops.running import Running
-from pvdify.plan.history import CHANGE
+from pvdify.plan.history import CHANGE, CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,8 @@ def went_forward(host: Host, record: OperationRecord) -> bool:
     if record.name == CHANGE:
         written = _declared(record)
         return row is not None and row.slot is not None and row.slot.sha256 == written
+    if record.name in CONFIG and record.release is None:
+        return row is not None and row.config is not None and row.config.version == _kept(record)
     return row is not None and (record.has_switched or (record.release is not None and row.live == record.release))
 
 
@@ -116,6 +118,11 @@ def _declared(record: OperationRecord) -> str | None:
     """The SHA-256 of the slot that the operation wrote, if it came so far as to say so."""
     found = (event.data["slot"] for event in record.events if "slot" in event.data)
     return next((str(one) for one in found), None)
+
+
+def _kept(record: OperationRecord) -> object:
+    """The number of the config that the operation kept, if it came so far as to say so."""
+    return next((event.data["config"] for event in record.events if "config" in event.data), None)
 
 
 def keep_counts(host: Host, app: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ import msgspec
 from pvdify.errors import NotSealedError, PvdifyError
 from pvdify.model.config import ENV, SALT, ConfigDocument, ConfigMeta, difference, from_parts, read_document
 from pvdify.model.envelope import check_envelope
+from pvdify.ops.beside import beside
 from pvdify.ops.locking import held
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 HOST: Final = "host"
 """Whose config the host's own secrets are; no app may be called so."""
+_PROGRAMS: Final = 8
+"""Programs that open something at the same time."""
 
 
 async def ready(host: Host) -> None:
@@ -76,19 +80,20 @@ async def decrypted_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocu
 
 async def _unsealed(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument | None:
     pin, parts = meta.pin(), dict[str, bytes]()
+    at_once = anyio.CapacityLimiter(_PROGRAMS)
 
     async def unseal(part: str, sealed: bytes) -> None:
-        with suppress(NotSealedError):
-            parts[part] = await host.seal.unseal(pin.credential(app, part), sealed)
+        async with at_once:
+            with suppress(NotSealedError):
+                parts[part] = await host.seal.unseal(pin.credential(app, part), sealed)
 
     wanted = (*pin.parts(), SALT)
     try:
         sealed = {part: host.state.configs.sealed(app, meta, part) for part in wanted}
     except NotSealedError:
         return None
-    async with anyio.create_task_group() as tasks:
-        for part, data in sealed.items():
-            tasks.start_soon(unseal, part, data)
+    first, *others = (partial(unseal, part, data) for part, data in sealed.items())
+    await beside(first, *others)
     return from_parts(parts, app=app, meta=meta) if len(parts) == len(wanted) else None
 
 
@@ -113,19 +118,16 @@ async def keep_config(host: Host, document: ConfigDocument, *, actor: str, opera
         operation=operation,
     )
     sealed: dict[str, bytes] = {}
-    text = b""
-
-    async def encrypt() -> None:
-        nonlocal text
-        text = await host.secrets.encrypt(msgspec.json.encode(document), recipients=host.state.vault.recipients())
 
     async def seal() -> None:
         sealed.update(await sealed_parts(host, document, meta.pin()))
 
     async with held(host.state.vault.try_share):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(encrypt)
-            tasks.start_soon(seal)
+        recipients = host.state.vault.recipients()
+        text = await beside(
+            lambda: host.secrets.encrypt(msgspec.json.encode(document), recipients=recipients),
+            seal,
+        )
         return await anyio.to_thread.run_sync(
             lambda: host.state.configs.add(document.app, meta, text=text, sealed=sealed)
         )

@@ -20,7 +20,8 @@ class FakeHost:
     """All roles of one host, wired to each other and to the tree at *current* (a generation's files, or a link to them)."""
 
     def __init__(self, current: Path | None = None) -> None:
-        self.systemd = FakeSystemd(current=current)
+        self.seal = FakeSeal()
+        self.systemd = FakeSystemd(current=current, seal=self.seal)
         self.quadlet = FakeQuadlet()
         self.router = FakeRouter(current=current)
         self.podman = FakePodman(systemd=self.systemd)
@@ -28,7 +29,6 @@ class FakeHost:
         self.logs = FakeLogs()
         self.console = FakeConsole()
         self.secrets = FakeSecrets()
-        self.seal = FakeSeal()
         self.clock = FakeClock()
 
     @property

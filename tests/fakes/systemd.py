@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,8 +17,11 @@ from tests.fakes.knobs import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from tests.fakes.secrets import FakeSeal
+
+CREDENTIALS = 243
+"""The exit status of what was not given its credentials."""
 ROUTER_UNIT = UnitName("pvdify-router.service")
 ROOT_TARGET = UnitName("pvdify.target")
 
@@ -35,6 +39,10 @@ class FakeSystemd:
     """Units (or globs) whose start fails, and the result that they fail with."""
     crashing: dict[str, int] = field(default_factory=dict)
     """Units (or globs) that start and exit with this status right after."""
+    seal: FakeSeal | None = None
+    """What opens credentials; without it every unit starts without."""
+    given: dict[UnitName, dict[str, bytes]] = field(default_factory=dict)
+    """The credentials that each unit got at its last start."""
     is_silent: bool = False
     """Whether it takes a question and never answers."""
     installed: int = 257
@@ -137,10 +145,12 @@ class FakeSystemd:
     def _start(self, unit: UnitName) -> bool:
         if unit not in self.known:
             return False
-        result = fitting(self.broken, unit)
+        result, status = fitting(self.broken, unit), 1
+        if result is None and not self._give(unit):
+            result, status = "exit-code", CREDENTIALS
         if result is not None:
             self.states[unit] = UnitStatus(
-                unit=unit, active="failed", sub="failed", result=result, exit_code="exited", exit_status=1
+                unit=unit, active="failed", sub="failed", result=result, exit_code="exited", exit_status=status
             )
             return False
         crash = fitting(self.crashing, unit)
@@ -158,6 +168,17 @@ class FakeSystemd:
             self.states[unit] = UnitStatus(unit=unit, active="active", sub="running", main_pid=1000 + len(self.states))
         for wanted in _directive(self.known[unit], "Wants"):
             self._start(UnitName(wanted))
+        return True
+
+    def _give(self, unit: UnitName) -> bool:
+        """Open what *unit* loads; False if not all of it opens under its name."""
+        self.given[unit] = {}
+        for one in _directive(self.known[unit], "LoadCredentialEncrypted") if self.seal is not None else ():
+            name, _, path = one.partition(":")
+            data = self.seal.opened(name, Path(path).read_bytes()) if self.seal and Path(path).exists() else None
+            if data is None:
+                return False
+            self.given[unit][name] = data
         return True
 
     def _stop(self, unit: UnitName) -> None:
