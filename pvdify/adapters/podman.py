@@ -39,6 +39,8 @@ _BODY: Final = 64 * 1024 * 1024
 _OK: Final = range(200, 300)
 _NOT_FOUND: Final = 404
 _TRIES: Final = 3
+_PATIENCE: Final = 40
+"""Seconds that a registry may take to answer a login."""
 # `podman` itself makes namespaces, which the sandbox of pvdify-host.service forbids: systemd starts it outside
 _OUTSIDE: Final = (
     *("systemd-run", "--quiet", "--collect", "--wait", "--pipe"),
@@ -93,11 +95,12 @@ class Store:
         # Podman wants to write down what it has proven: in a directory of this one service, in memory, which goes with it
         name = f"pvdify-login-{token_hex(4)}"
         directory = (f"--property=RuntimeDirectory={name}", "--property=RuntimeDirectoryMode=0700")
+        limits = (f"--property=RuntimeMaxSec={_PATIENCE}", "--property=LimitCORE=0")
         file = ("--authfile", f"/run/{name}/auth.json")
         argv = ("podman", *store, "login", *file, "-u", user, "--password-stdin", "--", registry)
-        done = await run(*_OUTSIDE, *directory, *argv, stdin=password.encode())
-        if done.returncode:
-            raise_for(done.stderr.strip().removeprefix("Error: "), registry, registry)
+        done = await run(*_OUTSIDE, *directory, *limits, *argv, stdin=password.encode())
+        if done.returncode:  # of whom systemd ended nothing is heard
+            raise_for(done.stderr.strip().removeprefix("Error: ") or "timeout", registry, registry)
 
     async def architecture(self) -> str:
         await anyio.lowlevel.checkpoint()

@@ -178,6 +178,10 @@ class Login(Request, frozen=True, kw_only=True):
     ]
     password: Annotated[str, Meta(min_length=1, max_length=16_384)]
 
+    def __repr__(self) -> str:
+        """Name who logs in where."""
+        return f"Login({self.user} at {self.registry})"
+
 
 class Logout(Request, frozen=True, kw_only=True):
     """Forget the credentials for a registry."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from pvdify.model.names import UnitName, instance_of
 from pvdify.ports import Container, Progress, Pull
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from tests.fakes.systemd import FakeSystemd
 
@@ -52,7 +50,7 @@ class FakePodman:
         self.pulls.append(pull.reference)
         wanted = image_ref(pull.reference)
         self._reach(pull.reference, wanted.host)
-        if wanted.host in self.private and self.private[wanted.host] != _login(pull.auth_file, wanted.host):
+        if wanted.host in self.private and self.private[wanted.host] != _login(pull.logins, wanted.repository):
             raise RegistryLoginError(pull.reference, wanted.host)
         found = self.registry.get(pull.reference) or next(
             (
@@ -72,12 +70,11 @@ class FakePodman:
         self.store[found.id] = image = _named(found, names)
         return image
 
-    async def login(self, registry: str, user: str, password: str, *, auth_file: Path) -> None:
+    async def login(self, registry: str, user: str, password: str) -> None:
         await anyio.lowlevel.checkpoint()
         self._reach(registry, registry)
         if registry in self.private and self.private[registry] != (user, password):
             raise RegistryLoginError(registry, registry)
-        _keep(auth_file, registry, f"{user}:{password}")
 
     async def architecture(self) -> str:
         await anyio.lowlevel.checkpoint()
@@ -125,20 +122,11 @@ class FakePodman:
         return found
 
 
-def _keep(auth_file: Path, registry: str, login: str) -> None:
-    known = json.loads(auth_file.read_text()) if auth_file.exists() else {"auths": {}}
-    known["auths"][registry] = {"auth": base64.b64encode(login.encode()).decode()}
-    auth_file.parent.mkdir(parents=True, exist_ok=True)
-    auth_file.write_text(json.dumps(known))
-
-
-def _login(auth_file: Path | None, registry: str) -> tuple[str, str] | None:
-    if auth_file is None or not auth_file.exists():
+def _login(logins: Mapping[str, str], repository: str) -> tuple[str, str] | None:
+    fitting = [name for name in logins if f"{repository}/".startswith(f"{name}/")]
+    if not fitting:
         return None
-    entry = json.loads(auth_file.read_text())["auths"].get(registry)
-    if entry is None:
-        return None
-    user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
+    user, _, password = logins[max(fitting, key=len)].partition(":")
     return user, password
 
 

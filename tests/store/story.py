@@ -47,6 +47,8 @@ class Host:
         self.time = NOW
         self.state = State(Settings(state=directory, run=directory.with_name("run")), now=self.now)
         self.state.create()
+        self.state.settings.fingerprint_key.parent.mkdir(exist_ok=True)
+        self.state.settings.fingerprint_key.write_text("of this example: elsewhere nobody can guess it\n")
         self.releases: dict[int, Release] = {}
         self.publish(None, "the empty host", operation="")
 
@@ -173,7 +175,6 @@ def told(directory: Path) -> State:
     app = host.create()
     app = host.deploy(app, 1, "b3x9")
     host.deploy(app, 2, "m04c")
-    host.state.auth_file()
     with publishing(host.state):
         host.state.collect([4, 5])
     return host.state
