@@ -341,6 +341,13 @@ class Seal(Protocol):
         """What was sealed as *name*; raise `NotSealedError` if this host cannot open it, or it has another name."""
 
 
+class Memory(Protocol):
+    """The host's memory."""
+
+    async def open_swaps(self) -> tuple[str, ...]:
+        """The swap areas that keep what they are given, and keep it in the clear: neither encrypted nor in memory themselves."""
+
+
 class Clock(Protocol):
     """The time of day; waiting is anyio's."""
 
@@ -364,4 +371,5 @@ class Ports:
     console: Console
     secrets: Secrets
     seal: Seal
+    memory: Memory
     clock: Clock

@@ -16,6 +16,7 @@ def local_host(settings: Settings | None = None) -> Host:
     from pvdify.adapters.creds import SystemdCreds
     from pvdify.adapters.haproxy import HAProxy
     from pvdify.adapters.journald import Journald
+    from pvdify.adapters.kernel import Kernel
     from pvdify.adapters.podman import Store
     from pvdify.adapters.quadlet import Generator
     from pvdify.adapters.sockets import Sockets
@@ -39,6 +40,7 @@ def local_host(settings: Settings | None = None) -> Host:
             console=Terminal(),
             secrets=Sops(),
             seal=SystemdCreds(),
+            memory=Kernel(),
             clock=SystemClock(run),
         ),
         state=State(settings),

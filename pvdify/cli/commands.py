@@ -67,6 +67,24 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         ),
     ),
     (
+        "Secrets",
+        (
+            Entry("secrets", "secrets", "Show who reads what is kept encrypted, and how it is sealed."),
+            Entry("secrets:add", "secrets", "Let one more age key read everything that is kept encrypted."),
+            Entry("secrets:remove", "secrets", "Encrypt everything again without one of those who read it."),
+            Entry(
+                "secrets:rotate",
+                "secrets",
+                "Give the host another age key, encrypt everything for it, and drop the old one.",
+            ),
+            Entry(
+                "secrets:reseal",
+                "secrets",
+                "Seal every config again for this host: on a new machine, or after its key was lost.",
+            ),
+        ),
+    ),
+    (
         "Processes",
         (
             Entry("ps", "ps", "Show an app's processes and instances."),

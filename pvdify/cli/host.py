@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import asyncclick as click
+
 from pvdify.cli import tables
 from pvdify.cli.command import command
 from pvdify.model.answers import CheckStatus
-from pvdify.model.requests import Nothing
+from pvdify.model.requests import Init, Nothing
+from pvdify.model.vault import SealWith
 from pvdify.operations import host as operations
 
 if TYPE_CHECKING:
@@ -18,13 +21,21 @@ UNWELL: Final = 69
 _COLOURS: Final = {CheckStatus.OK: 32, CheckStatus.WARN: 33, CheckStatus.FAIL: 31}
 
 
-@command("init", examples=("pvdify init",))
-async def init(session: Session) -> None:
+@command(
+    "init",
+    click.Option(
+        ["--seal"],
+        type=click.Choice([one.value for one in SealWith]),
+        help="What opens a sealed config: the host's key (if not said), its TPM 2, or only both.",
+    ),
+    examples=("pvdify init", "pvdify init --seal host+tpm2"),
+)
+async def init(session: Session, *, seal: str | None) -> None:
     """Make the state directory and the first generation.
 
     What is there already stays as it is.
     """
-    answer = await session.ask(operations.INIT, Nothing())
+    answer = await session.ask(operations.INIT, Init(seal=SealWith(seal) if seal else None))
     session.show(answer, lambda: _initialised(answer))
 
 

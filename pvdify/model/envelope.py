@@ -41,7 +41,7 @@ def check_envelope(text: bytes, *, what: str, expected: frozenset[str], allowed:
         raise ConfigTamperedError(what, "not all of it is encrypted and authenticated")
     if not all(value == "" or (isinstance(value, str) and value.startswith(_CIPHER)) for value in _leaves(document)):
         raise ConfigTamperedError(what, "it has a value that is not encrypted")
-    found = _recipients(metadata.get("age"))
+    found = _named(metadata.get("age"))
     if not found or not expected <= found <= allowed or not all(is_recipient(one) for one in found):
         raise ConfigTamperedError(
             what,
@@ -50,7 +50,16 @@ def check_envelope(text: bytes, *, what: str, expected: frozenset[str], allowed:
         )
 
 
-def _recipients(stanzas: object) -> frozenset[str]:
+def recipients_of(text: bytes, *, what: str) -> frozenset[str]:
+    """Whom the SOPS file *text* says it is encrypted for; nobody where it is not clear."""
+    try:
+        metadata = json_object(text, what=what).get(_METADATA)
+    except SpecError as error:
+        raise ConfigTamperedError(what, "it is no SOPS file") from error
+    return _named(metadata.get("age")) if isinstance(metadata, dict) else frozenset()
+
+
+def _named(stanzas: object) -> frozenset[str]:
     if not isinstance(stanzas, list):
         return frozenset()
     names = {str(one["recipient"]) for one in stanzas if isinstance(one, dict) and one.keys() == _STANZA}

@@ -26,7 +26,7 @@ from pvdify.model.slot import (
 )
 from pvdify.model.token import AppPattern, TokenId, TokenName
 from pvdify.model.variables import EnvKey, EnvValue
-from pvdify.model.vault import Recipient
+from pvdify.model.vault import Recipient, SealWith
 
 Count = Annotated[int, Meta(ge=0, le=100)]
 Version = Annotated[int, Meta(ge=1, le=999_999_999)]
@@ -52,6 +52,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class Nothing(Request, frozen=True, kw_only=True):
     """A request without parameters."""
+
+
+class Init(Request, frozen=True, kw_only=True):
+    """Make the state directory. What opens a sealed config (*seal*) is the host's key, if nothing is said, or what was said before."""
+
+    seal: SealWith | None = None
 
 
 class ForApp(Request, frozen=True, kw_only=True):
@@ -312,6 +318,12 @@ class ForRecipient(Request, frozen=True, kw_only=True):
     """A request about one of those who read what is kept encrypted."""
 
     recipient: Recipient
+
+
+class Reseal(Request, frozen=True, kw_only=True):
+    """Seal every config again for this host; with *seal*, so that this opens them from now on."""
+
+    seal: SealWith | None = None
 
 
 class FollowEvents(Request, frozen=True, kw_only=True):

@@ -60,8 +60,40 @@ def is_recipient(text: str) -> bool:
 
 
 class VaultSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`secrets/settings.toml`: who else reads what is encrypted, and how it is sealed. *leaving* still stand in some files."""
+    """`secrets/settings.toml`: who else reads what is encrypted, and how it is sealed.
+
+    As long as it is *unfinished* not every file is for just these *recipients*; those that are *leaving* still stand in some.
+    """
 
     seal: SealWith = SealWith.HOST
     recipients: tuple[Recipient, ...] = ()
     leaving: tuple[Recipient, ...] = ()
+    unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readers:
+    """Who reads what is kept encrypted: *wanted* are whom all is encrypted for, the host first; *allowed* may stand in a file for now."""
+
+    wanted: tuple[Recipient, ...]
+    allowed: frozenset[Recipient]
+    is_unfinished: bool
+
+    @property
+    def expected(self) -> frozenset[Recipient]:
+        """Who stands in every file; nobody in particular while all is encrypted again."""
+        return frozenset() if self.is_unfinished else frozenset(self.wanted)
+
+
+def readers_of(keys: tuple[AgeKey, ...], settings: VaultSettings) -> Readers:
+    """The readers, of a host with *keys* and *settings*.
+
+    >>> new, old = AgeKey(public="age1new", secret=""), AgeKey(public="age1old", secret="")
+    >>> readers_of((new, old), VaultSettings(recipients=("age1team",))).wanted
+    ('age1new', 'age1team')
+    """
+    return Readers(
+        wanted=tuple(dict.fromkeys((keys[0].public, *settings.recipients))),
+        allowed=frozenset({*(key.public for key in keys), *settings.recipients, *settings.leaving}),
+        is_unfinished=len(keys) > 1 or settings.unfinished or bool(settings.leaving),
+    )

@@ -8,11 +8,14 @@ from pvdify.model import config_answers as a
 from pvdify.model import requests as q
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
+from pvdify.model.vault import SealWith
 from pvdify.operations.example import Example
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_HOST: Final = "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"
+_TEAM: Final = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 _AT: Final = "2026-01-31T09:00:00.123Z"
 
 _LEFT: Final = Changed(
@@ -59,4 +62,14 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         _LEFT,
     ),
     "config.unset": Example(q.UnsetConfig(app="blog", key="LOG_LEVEL"), _LEFT),
+    "secrets.show": Example(
+        q.Nothing(),
+        a.SecretsInfo(
+            recipient=_HOST, recipients=(_TEAM,), seal=SealWith.HOST, key_file="/var/lib/pvdify/secrets/age.key"
+        ),
+    ),
+    "secrets.add": Example(q.ForRecipient(recipient=_TEAM)),
+    "secrets.remove": Example(q.ForRecipient(recipient=_TEAM)),
+    "secrets.rotate": Example(q.Nothing()),
+    "secrets.reseal": Example(q.Reseal(seal=SealWith.BOTH)),
 }

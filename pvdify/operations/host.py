@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from pvdify.model.answers import Collected, Doctor, Initialised
-from pvdify.model.requests import Nothing
+from pvdify.model.requests import Init, Nothing
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Operation, Route
 
 INIT: Final = Operation(
     name="init",
     summary="Make the state directory and the first generation.",
-    request=Nothing,
+    request=Init,
     answer=Initialised,
     run="pvdify.ops.init:init",
 )

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import PvdifyError
-from pvdify.model.answers import Check, CheckStatus, Doctor
+from pvdify.model.answers import Doctor
 from pvdify.model.names import UnitName
+from pvdify.ops import doctor_secrets
+from pvdify.ops.checks import Checks, fail, ok, warn
 from pvdify.ops.deploy import DISK_FLOOR
 from pvdify.ops.move import servers
 from pvdify.ops.publish import programs, validate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pvdify.model.answers import Check
     from pvdify.model.manifest import AppRow, Manifest
     from pvdify.model.requests import Nothing
     from pvdify.ops.host import Host
 
-Checks = AsyncIterator[Check]
 _SOCKETS: Final = (UnitName("pvdifyd.socket"), UnitName("pvdify-host.socket"), UnitName("pvdify-admin.socket"))
 _SERVICES: Final = (UnitName("pvdifyd.service"), UnitName("pvdify-host.service"))
 
@@ -29,78 +32,79 @@ async def doctor(host: Host, _request: Nothing) -> Doctor:
         try:
             found += [check async for check in look(host)]
         except PvdifyError as error:
-            found.append(_fail(name, error.message, error.hint))
+            found.append(fail(name, error.message, error.hint))
     return Doctor(checks=tuple(found))
 
 
 async def _programs(host: Host) -> Checks:
     for name, version in (await programs(host)).items():
-        yield _ok(name, f"version {version}")
+        yield ok(name, f"version {version}")
 
 
 async def _state(host: Host) -> Checks:
     manifest = host.state.current()
     drift = host.state.drift(manifest.number)
     if drift:
-        yield _fail("generation", f"edited by hand: {', '.join(drift)}", "pvdify apply")
+        yield fail("generation", f"edited by hand: {', '.join(drift)}", "pvdify apply")
     else:
-        yield _ok("generation", f"{manifest.number}, {len(manifest.files)} files as published")
+        yield ok("generation", f"{manifest.number}, {len(manifest.files)} files as published")
     loaded = host.state.loaded()
     lent = await host.systemd.lent()
     if lent:
-        yield _warn(
+        yield warn(
             "loaded units",
             f"{len(lent)} units are lent to systemd since an operation died",
             "pvdify apply",
         )
     elif loaded is not None and loaded < manifest.number:
-        yield _ok("loaded units", f"from generation {loaded}; nothing newer needs systemd")
+        yield ok("loaded units", f"from generation {loaded}; nothing newer needs systemd")
     dead = [one for one in host.state.records(unfinished_only=True) if not host.state.is_running(one.id)]
     for record in dead:
-        yield _warn(
+        whose = f" of {record.app}" if record.app else ""
+        yield warn(
             "operations",
-            f"{record.name} of {record.app} ({record.id}) died at {record.step or 'its start'}",
-            f"pvdify apply -a {record.app}",
+            f"{record.name}{whose} ({record.id}) died at {record.step or 'its start'}",
+            f"pvdify apply -a {record.app}" if record.app else "systemctl start pvdify-recover.service",
         )
     if not dead:
-        yield _ok("operations", "none is unfinished")
+        yield ok("operations", "none is unfinished")
 
 
 async def _whole_tree(host: Host) -> Checks:
     manifest = host.state.current()
     await validate(host, host.state.generation_path(manifest.number), tuple(manifest.files))
-    yield _ok("artefacts", "Quadlet, systemd and HAProxy accept every file")
+    yield ok("artefacts", "Quadlet, systemd and HAProxy accept every file")
 
 
 async def _disk(host: Host) -> Checks:
     free = host.state.free_bytes()
     if free < DISK_FLOOR:
-        yield _fail("disk", f"{free // 2**20} MiB are free, a pull wants {DISK_FLOOR // 2**20}", "pvdify gc")
+        yield fail("disk", f"{free // 2**20} MiB are free, a pull wants {DISK_FLOOR // 2**20}", "pvdify gc")
     else:
-        yield _ok("disk", f"{free // 2**20} MiB are free")
+        yield ok("disk", f"{free // 2**20} MiB are free")
 
 
 async def _router(host: Host) -> Checks:
     if not await host.router.is_running():
-        yield _fail(
+        yield fail(
             "router",
             "pvdify-router.service is down: no front answers",
             "systemctl start pvdify-router.service",
         )
         return
-    yield _ok("router", "is up")
+    yield ok("router", "is up")
     for row in host.state.current().apps.values():
         wanted, actual = set(servers(row)), set(await host.router.servers(row.name))
         if {(one.name, one.port) for one in wanted} != {(one.name, one.port) for one in actual}:
             names = ", ".join(sorted(one.name for one in actual)) or "nothing"
-            yield _fail(
+            yield fail(
                 f"front of {row.name}",
                 f"the router sends it to {names}",
                 f"pvdify apply -a {row.name}",
             )
         holder = await host.network.holder(row.front)
         if holder is None or "haproxy" not in holder:
-            yield _fail(
+            yield fail(
                 f"front of {row.name}",
                 f"{holder or 'nobody'} listens on {row.front}",
                 f"ss -ltnp 'sport = :{row.front}'",
@@ -114,7 +118,7 @@ async def _apps(host: Host) -> Checks:
             async for check in _app(host, manifest, row):
                 yield check
         except PvdifyError as error:
-            yield _fail(row.name, error.message, error.hint)
+            yield fail(row.name, error.message, error.hint)
 
 
 async def _api(host: Host) -> Checks:
@@ -124,13 +128,13 @@ async def _api(host: Host) -> Checks:
     for status in installed:
         if status.active == "failed":
             why = f"journalctl -u {status.unit} -n 50, then `systemctl restart {' '.join(_SOCKETS)}`"
-            yield _fail("api", f"{status.unit} failed ({status.result})", why)
+            yield fail("api", f"{status.unit} failed ({status.result})", why)
         elif status.unit in _SOCKETS and status.active != "active":
-            yield _warn("api", f"{status.unit} is {status.active}", f"systemctl start {status.unit}")
+            yield warn("api", f"{status.unit} is {status.active}", f"systemctl start {status.unit}")
         elif status.unit in _SERVICES and status.result != "success":
-            yield _fail("api", f"{status.unit} cannot start ({status.result})", f"journalctl -u {status.unit} -n 50")
+            yield fail("api", f"{status.unit} cannot start ({status.result})", f"journalctl -u {status.unit} -n 50")
     if installed and all(one.active == "active" for one in installed if one.unit in _SOCKETS):
-        yield _ok("api", "its sockets are open")
+        yield ok("api", "its sockets are open")
 
 
 async def _app(host: Host, manifest: Manifest, row: AppRow) -> Checks:
@@ -138,26 +142,26 @@ async def _app(host: Host, manifest: Manifest, row: AppRow) -> Checks:
     statuses = await host.systemd.show(*(one.instance(row.name).unit for one in live)) if live else ()
     down = [one for one in statuses if one.active != "active"]
     for status in down:
-        yield _fail(
+        yield fail(
             row.name,
             f"{status.unit} is {status.active} ({status.result})",
             f"journalctl -u {status.unit} -n 50",
         )
     for status in statuses:
         if status.load == "not-found":
-            yield _fail(row.name, f"systemd does not know {status.unit}", f"pvdify apply -a {row.name}")
+            yield fail(row.name, f"systemd does not know {status.unit}", f"pvdify apply -a {row.name}")
     for version in {row.live, row.warm} - {None}:
         image = host.state.release(row.name, version or 0).image
         if await host.podman.image(image) is None:
-            yield _fail(
+            yield fail(
                 row.name,
                 f"the image of v{version} is gone from the store ({image})",
                 f"pvdify deploy {row.name} --image {image}",
             )
     if host.state.is_edited(row):
-        yield _warn(row.name, "slot.toml was edited since it was applied", f"pvdify plan -a {row.name}")
+        yield warn(row.name, "slot.toml was edited since it was applied", f"pvdify plan -a {row.name}")
     if not down and manifest.apps:
-        yield _ok(
+        yield ok(
             row.name,
             f"{len(live)} instances of v{row.live} are up" if live else "has nothing to run",
         )
@@ -170,17 +174,6 @@ _LOOKS: Final[dict[str, Callable[[Host], Checks]]] = {
     "disk": _disk,
     "router": _router,
     "api": _api,
+    **doctor_secrets.LOOKS,
     "apps": _apps,
 }
-
-
-def _ok(name: str, detail: str) -> Check:
-    return Check(name=name, status=CheckStatus.OK, detail=detail)
-
-
-def _warn(name: str, detail: str, hint: str) -> Check:
-    return Check(name=name, status=CheckStatus.WARN, detail=detail, hint=hint)
-
-
-def _fail(name: str, detail: str, hint: str) -> Check:
-    return Check(name=name, status=CheckStatus.FAIL, detail=detail, hint=hint)

@@ -11,7 +11,20 @@ if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
     from pvdify.model.place import Place
     from pvdify.model.slot import Slot
-    from pvdify.ports import Clock, Console, Logs, Network, Podman, Ports, Quadlet, Router, Seal, Secrets, Systemd
+    from pvdify.ports import (
+        Clock,
+        Console,
+        Logs,
+        Memory,
+        Network,
+        Podman,
+        Ports,
+        Quadlet,
+        Router,
+        Seal,
+        Secrets,
+        Systemd,
+    )
     from pvdify.store.state import State
 
 
@@ -67,6 +80,11 @@ class Host:
     def seal(self) -> Seal:
         """What is sealed for this host."""
         return self.ports.seal
+
+    @property
+    def memory(self) -> Memory:
+        """The host's memory."""
+        return self.ports.memory
 
     @property
     def clock(self) -> Clock:

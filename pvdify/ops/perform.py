@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
 
 CREATE: Final = "apps.create"
+OF_SECRETS: Final = frozenset({"secrets.add", "secrets.remove", "secrets.rotate", "secrets.reseal"})
+"""What encrypts or seals everything again: one at a time."""
 Run = Callable[["Host", Running], Awaitable[Changed]]
 Admit = Callable[[str], None]
 """Called with the id of an operation that is about to be accepted; what it raises refuses that operation."""
@@ -32,7 +34,7 @@ def anybody(_id: str) -> None:
 
 @contextmanager
 def accepted(host: Host, name: str, *, app: str, actor: str | Asked, admit: Admit = anybody) -> Iterator[Running]:
-    """Take the lock of *app* (none where an operation concerns no single app), and journal that *name* is accepted.
+    """Take the lock of *app* (none where an operation concerns no single app, but for those of the secrets), and journal that *name* is accepted.
 
     Raise `AppBusyError` naming the holder, `AppNotFoundError`, or what *admit* raises, which is called with the operation's id under the lock;
     then nothing was written. The lock is held until the block ends.
@@ -41,13 +43,15 @@ def accepted(host: Host, name: str, *, app: str, actor: str | Asked, admit: Admi
     if app and name != CREATE:
         host.row(app)
     id_ = host.state.new_operation_id(host.clock.now())
-    if not app:
+    with _lock(host, name, app=app, holder=f"{name} {id_} by {asked.caller.name} (pid {os.getpid()})"):
         admit(id_)
         yield _journaled(host, id_, name, app=app, asked=asked)
-        return
-    with host.state.app_lock(app, f"{name} {id_} by {asked.caller.name} (pid {os.getpid()})"):
-        admit(id_)
-        yield _journaled(host, id_, name, app=app, asked=asked)
+
+
+def _lock(host: Host, name: str, *, app: str, holder: str) -> AbstractContextManager[object]:
+    if app:
+        return host.state.app_lock(app, holder)
+    return host.state.vault.take(holder) if name in OF_SECRETS else nullcontext()
 
 
 async def performed(host: Host, running: Running, run: Run) -> Changed:

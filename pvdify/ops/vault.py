@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import msgspec
 
-from pvdify.errors import NotSealedError, PvdifyError
+from pvdify.errors import NotSealedError, PvdifyError, SecretsError
 from pvdify.model.config import ENV, SALT, ConfigDocument, ConfigMeta, difference, from_parts, read_document
 from pvdify.model.envelope import check_envelope
 from pvdify.ops.beside import beside
@@ -22,22 +22,33 @@ if TYPE_CHECKING:
     from pvdify.model.config import ConfigPin
     from pvdify.model.manifest import AppRow
     from pvdify.model.release import Release
+    from pvdify.model.vault import SealWith
     from pvdify.ops.host import Host
 
 HOST: Final = "host"
 """Whose config the host's own secrets are; no app may be called so."""
 _PROGRAMS: Final = 8
 """Programs that open something at the same time."""
+_TRIAL: Final = "pvdify.trial"
 
 
-async def ready(host: Host) -> None:
+async def ready(host: Host, *, seal: SealWith) -> None:
     """Make the host's keys, if there are none; what is there stays. Raise `KeyMissingError` where something waits for a key that is gone."""
     await host.seal.prepare()
     if host.state.vault.has_key():
         return
-    if any(host.state.configs.versions(app) for app in (HOST, *host.state.slots())):
+    if host.state.configs.owners():
         host.state.vault.keys()
+    await prove_seal(host, seal)
+    host.state.vault.write_settings(msgspec.structs.replace(host.state.vault.settings(), seal=seal))
     host.state.vault.write_keys([await host.secrets.new_key()])
+
+
+async def prove_seal(host: Host, key: SealWith) -> None:
+    """Raise `SecretsError` or `NotSealedError` unless this host seals with *key*, and opens that again."""
+    data = salt().encode()
+    if data != await host.seal.unseal(_TRIAL, await host.seal.seal(_TRIAL, data, key=key)):
+        raise SecretsError(f"cannot seal with {key.value}: what comes out is not what went in")
 
 
 def salt() -> str:
@@ -53,10 +64,8 @@ async def opened(host: Host, text: bytes, *, what: str) -> bytes:
 
 def check_text(host: Host, text: bytes, *, what: str) -> None:
     """Raise `ConfigTamperedError` unless *text* is a SOPS file for whom this host encrypts, or `KeyMissingError`."""
-    vault = host.state.vault
-    allowed = frozenset(vault.allowed())
-    expected = frozenset[str]() if vault.is_unfinished() else frozenset(vault.recipients())
-    check_envelope(text, what=what, expected=expected, allowed=allowed)
+    readers = host.state.vault.readers()
+    check_envelope(text, what=what, expected=readers.expected, allowed=readers.allowed)
 
 
 async def read_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument:

@@ -13,7 +13,8 @@ from pvdify.model.config import ConfigMeta
 from pvdify.model.parse import from_toml
 from pvdify.model.patterns import closed
 from pvdify.store.files import PRIVATE, make_directory, replace, sync_directory, told
-from pvdify.store.layout import remove_tree
+from pvdify.store.layout import GONE, remove_tree
+from pvdify.store.locks import alone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _FILE: Final = re.compile(closed(r"c(?P<version>[1-9][0-9]{0,8})\.toml"))
 _PART: Final = re.compile(closed(r"c(?P<version>[1-9][0-9]{0,8})(?:\.sops\.json)?"))
+_HALF: Final = re.compile(closed(r"\.c[1-9][0-9]{0,8}\.(?:toml|sops\.json)\.new"))
+_HOST: Final = "host"
 _LARGEST: Final = 4 * 1024 * 1024
 
 
@@ -34,6 +37,15 @@ class Configs:
     def __init__(self, settings: Settings, reserve: Reserve) -> None:
         self._settings = settings
         self._reserve = reserve
+
+    def owners(self) -> tuple[str, ...]:
+        """Whose configs are kept: those of `host`, and of every app that has any, also of one that nothing declares any more."""
+        with told(f"read {self._settings.apps}"):
+            try:
+                names = {path.name for path in self._settings.apps.iterdir()}
+            except FileNotFoundError:
+                names = set()
+        return tuple(sorted(name for name in names | {_HOST} if not name.startswith(GONE) and self.versions(name)))
 
     def versions(self, app: str) -> tuple[int, ...]:
         """The versions of *app*, newest first; none for an unknown app."""
@@ -72,16 +84,16 @@ class Configs:
         return meta
 
     def text(self, app: str, meta: ConfigMeta) -> bytes:
-        """The SOPS file of a version, as it was written; raise `ConfigTamperedError` for any other."""
+        """The SOPS file of a version, as it was written, also if that was again since then; raise `ConfigTamperedError` for any other."""
         path, what = self._text(app, meta.version), f"c{meta.version} of {app}"
         with told(f"read {path}"):
-            try:
-                text = _read(path)
-            except FileNotFoundError as error:
-                raise ConfigTamperedError(what, f"{path} is gone") from error
-        found = sha256(text).hexdigest()
-        # where it is not what it was, it may have been written again since *meta* was read
-        if found not in meta.texts and found not in self.meta(app, meta.version).texts:
+            text = _read(path)
+            if text is None or _hash(text) not in meta.texts:
+                with alone(self._settings.configs(app)):
+                    meta, text = self.meta(app, meta.version), _read(path)
+        if text is None:
+            raise ConfigTamperedError(what, f"{path} is gone")
+        if _hash(text) not in meta.texts:
             raise ConfigTamperedError(what, f"{path} is not the file that pvdify wrote")
         return text
 
@@ -91,28 +103,28 @@ class Configs:
         The caller holds the lock of *app*, or else could take another one's half for such a remainder.
         """
         directory = self._settings.configs(app)
-        meta = msgspec.structs.replace(meta, texts=(sha256(text).hexdigest(),), sealed=_hashes(sealed))
+        meta = msgspec.structs.replace(meta, texts=(_hash(text),), sealed=_hashes(sealed))
         with told(f"write c{meta.version} of {app}"):
             if self._meta(app, meta.version).exists():
                 raise StateError(f"cannot write c{meta.version} of {app}: it is there already")
             make_directory(directory, 0o700)
-            self._sweep(app)
+            self.sweep(app)
             self._reserve.spend(lambda: self._write(app, meta, text, sealed))
         return meta
 
     def retext(self, app: str, version: int, text: bytes) -> None:
         """Put a newly encrypted *text* of the same version in the place of its SOPS file. Killed in between, either file is good."""
-        meta = self.meta(app, version)
-        new = sha256(text).hexdigest()
-        with told(f"write c{version} of {app}"):
-            self._write_meta(app, msgspec.structs.replace(meta, texts=(*meta.texts, new)))
+        with told(f"write c{version} of {app}"), alone(self._settings.configs(app)):
+            meta = self.meta(app, version)
+            both = (*meta.texts, _hash(text))
+            self._write_meta(app, msgspec.structs.replace(meta, texts=both))
             replace(self._text(app, version), text, PRIVATE)
-            self._write_meta(app, msgspec.structs.replace(meta, texts=(new,)))
+            self._write_meta(app, msgspec.structs.replace(meta, texts=both[-1:]))
 
     def reseal(self, app: str, version: int, sealed: Mapping[str, bytes]) -> None:
         """Put *sealed* in the place of what is sealed of a version; killed in between, `check_sealed` says so and this can be done again."""
-        meta = self.meta(app, version)
-        with told(f"write c{version} of {app}"):
+        with told(f"write c{version} of {app}"), alone(self._settings.configs(app)):
+            meta = self.meta(app, version)
             self._write_meta(app, msgspec.structs.replace(meta, sealed=_hashes(sealed)))
             self._write_sealed(app, version, sealed)
 
@@ -122,14 +134,16 @@ class Configs:
             self.sealed(app, meta, part)
 
     def sealed(self, app: str, meta: ConfigMeta, part: str) -> bytes:
-        """One part of a version, as it was sealed; raise `NotSealedError` if it is not there, or another one."""
+        """One part of a version, as it was sealed, also if that was again since then; raise `NotSealedError` if it is gone, or another one."""
         path, what = self._settings.sealed(app, meta.version, part), f"c{meta.version} of {app}"
         with told(f"read {path}"):
-            try:
-                found = _read(path)
-            except FileNotFoundError as error:
-                raise NotSealedError(what, f"{path} is gone") from error
-        if sha256(found).hexdigest() != meta.sealed.get(part):
+            found = _read(path)
+            if found is None or _hash(found) != meta.sealed.get(part):
+                with alone(self._settings.configs(app)):
+                    meta, found = self.meta(app, meta.version), _read(path)
+        if found is None:
+            raise NotSealedError(what, f"{path} is gone")
+        if _hash(found) != meta.sealed.get(part):
             raise NotSealedError(what, f"{path} is not the file that pvdify sealed")
         return found
 
@@ -137,18 +151,27 @@ class Configs:
         """Forget a version; one that is not there is fine."""
         directory = self._settings.configs(app)
         with told(f"remove c{version} of {app}"):
-            self._meta(app, version).unlink(missing_ok=True)
-            if directory.exists():
+            if not directory.exists():
+                return
+            with alone(directory):
+                self._meta(app, version).unlink(missing_ok=True)
                 sync_directory(directory)
-            self._discard(app, version)
+                self._discard(app, version)
 
-    def _sweep(self, app: str) -> None:
-        """Take away what is part of no version: a killed process had not come to its end, or to its removal."""
-        known = set(self.versions(app))
-        for path in self._settings.configs(app).iterdir():
-            match = _PART.search(path.name)
-            if match and int(match["version"]) not in known:
-                self._discard(app, int(match["version"]))
+    def sweep(self, app: str) -> None:
+        """Take away what is part of no version: a killed process had not come to its end, or to its removal.
+
+        The caller knows that nobody adds one meanwhile.
+        """
+        directory = self._settings.configs(app)
+        with told(f"sweep {directory}"), alone(directory):
+            known = set(self.versions(app))
+            for path in directory.iterdir():
+                match = _PART.search(path.name)
+                if match and int(match["version"]) not in known:
+                    self._discard(app, int(match["version"]))
+                elif _HALF.search(path.name):
+                    path.unlink(missing_ok=True)
 
     def _discard(self, app: str, version: int) -> None:
         self._text(app, version).unlink(missing_ok=True)
@@ -181,10 +204,17 @@ class Configs:
 
 
 def _hashes(sealed: Mapping[str, bytes]) -> dict[str, str]:
-    return {part: sha256(data).hexdigest() for part, data in sealed.items()}
+    return {part: _hash(data) for part, data in sealed.items()}
 
 
-def _read(path: Path) -> bytes:
-    """All of *path*, and no more than it may be: whoever put a huge file there does not take the host's memory."""
-    with path.open("rb") as file:
-        return file.read(_LARGEST + 1)
+def _hash(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+def _read(path: Path) -> bytes | None:
+    """All of *path*, and no more than it may be: whoever put a huge file there does not take the host's memory. None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return None

@@ -83,6 +83,15 @@ class Locks:
             raise AppBusyError(app, holder_of(path))
         return lock
 
+    def take(self, path: Path, holder: str, *, what: str) -> Lock:
+        """Take the lock at *path* of whoever changes *what*, or say at once who has it."""
+        with told(f"lock {path}"):
+            path.parent.mkdir(mode=0o711, exist_ok=True)
+            lock = _taken(path, holder)
+        if lock is None:
+            raise AppBusyError(what, holder_of(path))
+        return lock
+
     def try_host(self) -> Lock | None:
         """Take the host lock if it is free, and remember that we have it."""
         lock = self.try_lock(self._settings.host_lock)

@@ -71,6 +71,11 @@ class Settings:
         return self.run / "secrets.lock"
 
     @property
+    def secrets_change_lock(self) -> Path:
+        """Held by the operation that encrypts or seals everything again."""
+        return self.run / "secrets-change.lock"
+
+    @property
     def tokens(self) -> Path:
         """What is kept of the tokens."""
         return self.state / "tokens.json"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from pvdify.errors import KeyMissingError, SpecError, StateError
 from pvdify.model.parse import from_toml
-from pvdify.model.vault import AgeKey, VaultSettings, keys_of
+from pvdify.model.vault import VaultSettings, keys_of, readers_of
 from pvdify.store.files import PRIVATE, make_directory, replace, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pvdify.model.vault import AgeKey, Readers
     from pvdify.store.locks import Lock, Locks
     from pvdify.store.paths import Settings
 
@@ -51,6 +54,17 @@ class Vault:
             raise KeyMissingError(f"cannot open what is encrypted: {self.key_file} holds no age key", hint=hint)
         return keys
 
+    def key_problem(self) -> str:
+        """Why somebody else than root could read or change the key file; empty if nobody could."""
+        with told(f"look at {self.key_file}"):
+            status = self.key_file.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            return f"{self.key_file} is no plain file"
+        if status.st_uid != os.geteuid():
+            return f"{self.key_file} belongs to user {status.st_uid}"
+        mode = stat.S_IMODE(status.st_mode)
+        return f"{self.key_file} has mode {mode:04o}, and {_MODE:04o} is right" if mode != _MODE else ""
+
     def write_keys(self, keys: Iterable[AgeKey]) -> None:
         """Keep *keys*, durably, in the place of those that were there."""
         with told(f"write {self.key_file}"):
@@ -77,18 +91,30 @@ class Vault:
             make_directory(path.parent, 0o700)
             replace(path, msgspec.toml.encode(settings), PRIVATE)
 
+    def readers(self) -> Readers:
+        """Who reads what is kept encrypted. The keys are read first: whoever takes one away has written the settings before."""
+        keys = self.keys()
+        return readers_of(keys, self.settings())
+
     def recipients(self) -> tuple[str, ...]:
         """Whom all is encrypted for: the host, and whoever was added."""
-        return (self.keys()[0].public, *self.settings().recipients)
+        return self.readers().wanted
 
-    def allowed(self) -> tuple[str, ...]:
-        """Whom a file may be encrypted for now: while all is encrypted again, also for whoever leaves."""
-        settings = self.settings()
-        return (*(key.public for key in self.keys()), *settings.recipients, *settings.leaving)
+    def settle(self) -> None:
+        """Let go of every key but the first, and of whoever leaves; the caller has the lock on keys, and all files are for the right ones."""
+        keys, settings = self.keys(), self.settings()
+        if settings.unfinished or settings.leaving:
+            self.write_settings(msgspec.structs.replace(settings, leaving=(), unfinished=False))
+        if len(keys) > 1:
+            self.write_keys(keys[:1])
 
-    def is_unfinished(self) -> bool:
-        """Whether encrypting all again was begun and not ended: then not every file has just the recipients that it shall have."""
-        return len(self.keys()) > 1 or bool(self.settings().leaving)
+    def take(self, holder: str) -> Lock:
+        """Take the lock of whoever encrypts or seals everything again, or say at once who has it."""
+        return self._locks.take(self._settings.secrets_change_lock, holder, what="the secrets")
+
+    def is_taken(self) -> bool:
+        """Whether somebody encrypts or seals everything again right now."""
+        return self._locks.is_held(self._settings.secrets_change_lock)
 
     def try_share(self) -> Lock | None:
         """A share of the lock on keys: as long as anybody has one, no key is taken away."""

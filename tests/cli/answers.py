@@ -41,14 +41,16 @@ from pvdify.model.answers import (
     WhoAmI,
 )
 from pvdify.model.audit import AuditLine, AuditVerdict
-from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions
+from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions, SecretsInfo
 from pvdify.model.event import Outcome
 from pvdify.model.release import AppStatus, ReleaseStatus
 from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, Healthcheck, Process, Resources
+from pvdify.model.vault import SealWith
 from tests.cli.fake import ID
 
 AT = "2026-01-31T09:00:00.123Z"
+RECIPIENT = "age1fysufttz59xt40edm80aw9zkrf2jqus03tq0s6ddmpp77k337ews5qxtzy"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 FAILURE = Failure(
     phase="probe",
@@ -248,6 +250,13 @@ ANSWERS: dict[str, object] = {
             ConfigVersion(version=6, vars=1, files=0, release=2, created_at=AT, created_by="ada"),
         ),
     ),
+    "secrets.show": SecretsInfo(
+        recipient=RECIPIENT,
+        recipients=("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",),
+        seal=SealWith.HOST,
+        key_file="/var/lib/pvdify/secrets/age.key",
+        is_unfinished=True,
+    ),
     "config.diff": ConfigDiff(
         app="blog", version=6, other=7, added=("LOG_LEVEL", "secrets/tls.pem"), removed=(), changed=("DATABASE_URL",)
     ),
@@ -291,7 +300,7 @@ ANSWERS: dict[str, object] = {
     "init": Initialised(
         state="/var/lib/pvdify",
         was_there=False,
-        recipient="age1fysufttz59xt40edm80aw9zkrf2jqus03tq0s6ddmpp77k337ews5qxtzy",
+        recipient=RECIPIENT,
         key_file="/var/lib/pvdify/secrets/age.key",
     ),
     "operations.list": OPERATIONS,

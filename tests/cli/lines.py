@@ -14,14 +14,17 @@ from pvdify.model.requests import (
     DiffGenerations,
     ForApp,
     ForOperation,
+    ForRecipient,
     ForRelease,
     ForToken,
+    Init,
     ListAllOperations,
     ListOperations,
     Logout,
     Nothing,
     ReadAudit,
     Request,
+    Reseal,
     Restart,
     Rollback,
     RotateToken,
@@ -32,8 +35,10 @@ from pvdify.model.requests import (
 )
 from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment
+from pvdify.model.vault import SealWith
 from tests.cli.fake import ID
 
+TEAM: Final = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 Line = tuple[tuple[str, ...], str, Request]
 
 COMMANDS: Final[dict[str, Line]] = {
@@ -45,6 +50,7 @@ COMMANDS: Final[dict[str, Line]] = {
     "config-reveal": (("config", "blog", "--reveal"), "config.show", ShowConfig(app="blog", reveal=True)),
     "config-versions": (("config:versions", "blog"), "config.versions", ForApp(app="blog")),
     "config-diff": (("config:diff", "blog", "c6", "7"), "config.diff", DiffConfig(app="blog", version=6, other=7)),
+    "secrets": (("secrets",), "secrets.show", Nothing()),
     "ps": (("ps", "blog"), "ps.list", ForApp(app="blog")),
     "run": (("run", "blog", "--", "ls", "-la"), "run", RunOnce(app="blog", command=("ls", "-la"))),
     "registry-list": (("registry:list",), "registry.list", Nothing()),
@@ -54,7 +60,7 @@ COMMANDS: Final[dict[str, Line]] = {
     "generations-diff": (("generations:diff", "1", "2"), "generations.diff", DiffGenerations(number=1, other=2)),
     "doctor": (("doctor",), "doctor", Nothing()),
     "gc": (("gc",), "gc", Nothing()),
-    "init": (("init",), "init", Nothing()),
+    "init": (("init",), "init", Init()),
     "operations": (("operations", "blog"), "operations.list", ListOperations(app="blog")),
     "operations-all": (("operations:all",), "operations.all", ListAllOperations()),
     "operations-info": (("operations:info", ID), "operations.info", ForOperation(id=ID)),
@@ -111,6 +117,15 @@ CHANGES: Final[dict[str, Line]] = {
         ("rollback", "blog", "v41", "--keep-config"),
         "releases.rollback",
         Rollback(app="blog", version=41, keep_config=True),
+    ),
+    "secrets add": (("secrets:add", TEAM), "secrets.add", ForRecipient(recipient=TEAM)),
+    "secrets remove": (("secrets:remove", TEAM), "secrets.remove", ForRecipient(recipient=TEAM)),
+    "secrets rotate": (("secrets:rotate",), "secrets.rotate", Nothing()),
+    "secrets reseal": (("secrets:reseal",), "secrets.reseal", Reseal()),
+    "secrets reseal otherwise": (
+        ("secrets:reseal", "--with", "host+tpm2"),
+        "secrets.reseal",
+        Reseal(seal=SealWith.BOTH),
     ),
     "scale": (
         ("ps:scale", "blog", "web=2", "worker=0"),

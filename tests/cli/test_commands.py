@@ -24,9 +24,11 @@ from pvdify.model.event import Event, EventKind
 from pvdify.model.requests import (
     CreateToken,
     ForOperation,
+    Init,
     Login,
     ReadLogs,
 )
+from pvdify.model.vault import SealWith
 from tests.cli.answers import ANSWERS, LIVE, OPERATION, TEXT
 from tests.cli.fake import ID, FakeClient, typed
 from tests.cli.lines import CHANGES, COMMANDS
@@ -221,6 +223,30 @@ def test_an_audit_that_is_not_whole_ends_with_its_status() -> None:
     ended = typed("audit:verify", client=FakeClient(answers={"audit.verify": broken}))
 
     assert (74, "the audit is not whole from entry 7 on: it cannot be read\n") == (ended.status, ended.out)
+
+
+@pytest.mark.parametrize("seal", SealWith)
+def test_how_a_new_host_seals_may_be_said(seal: SealWith) -> None:
+    client = FakeClient(answers=ANSWERS)
+
+    typed("init", "--seal", seal.value, client=client)
+
+    assert [("init", Init(seal=seal))] == client.asked
+
+
+def test_nobody_else_reads_the_secrets_until_somebody_is_added() -> None:
+    answer = msgspec.structs.replace(ANSWERS["secrets.show"], recipients=(), is_unfinished=False)  # type: ignore[type-var] # it is one
+
+    ended = typed("secrets", client=FakeClient(answers={"secrets.show": answer}))
+
+    assert "pvdify secrets:add" in ended.out
+    assert "unfinished" not in ended.out
+
+
+def test_what_is_no_recipient_of_that_kind_is_refused() -> None:
+    """A plugin's recipient would make sops run a program of that name."""
+    for typo in ("age1yubikey1qwerty", "age1QL3Z", "ssh-ed25519 AAAA"):
+        assert 65 == typed("secrets:add", typo, client=FakeClient()).status
 
 
 def test_a_login_reads_its_password_from_standard_input() -> None:

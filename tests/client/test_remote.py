@@ -21,7 +21,7 @@ from pvdify.errors import (
     UnreachableError,
 )
 from pvdify.model.answers import Registries
-from pvdify.model.requests import DestroyApp, ForApp, ListOperations, Login, Nothing
+from pvdify.model.requests import DestroyApp, ForApp, Init, ListOperations, Login, Nothing
 from pvdify.model.scope import Scope
 from pvdify.operations import apps, host, journal, ps, registry
 from pvdify.operations.problem import Problem, problem_of, protocol_problem
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_not_even_asked_for(canned: CannedHost, there: RemoteHo
     with pytest.raises(SpecError):
         on(there, lambda one: one.ask(apps.INFO, ForApp(app="../tokens")))
     with pytest.raises(NotFoundError, match="exists only on the host"):
-        on(there, lambda one: one.ask(host.INIT, Nothing()))
+        on(there, lambda one: one.ask(host.INIT, Init()))
 
     assert [] == canned.seen
 

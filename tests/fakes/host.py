@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pvdify.ports import Ports
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
+from tests.fakes.memory import FakeMemory
 from tests.fakes.network import FakeNetwork
 from tests.fakes.podman import FakePodman
 from tests.fakes.router import FakeRouter
@@ -29,6 +30,7 @@ class FakeHost:
         self.logs = FakeLogs()
         self.console = FakeConsole()
         self.secrets = FakeSecrets()
+        self.memory = FakeMemory()
         self.clock = FakeClock()
 
     @property
@@ -44,6 +46,7 @@ class FakeHost:
             console=self.console,
             secrets=self.secrets,
             seal=self.seal,
+            memory=self.memory,
             clock=self.clock,
         )
 

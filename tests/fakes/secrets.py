@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LETTERS = "023456789acdefghjklmnpqrstuvwxyz"
+_KEY = "AGE-SECRET-KEY-1"
 _PREFIX = "ENC[AES256_GCM,data:"
 _THEN = "2026-01-31T09:00:00Z"
 
@@ -42,7 +43,8 @@ class FakeSecrets:
     async def new_key(self) -> AgeKey:
         await anyio.lowlevel.checkpoint()
         body = "".join(choice(_LETTERS) for _ in range(58))
-        return AgeKey(public=f"age1{body}", secret=f"AGE-SECRET-KEY-1{body.upper()}")
+        secret = f"{_KEY}{body.upper()}"
+        return AgeKey(public=_public(secret), secret=secret)
 
     async def encrypt(self, document: bytes, *, recipients: tuple[str, ...]) -> bytes:
         await anyio.lowlevel.checkpoint()
@@ -67,7 +69,7 @@ class FakeSecrets:
             raise ConfigTamperedError(what, "sops does not take it (not JSON)") from error
         metadata = hidden.pop("sops")
         there = keys.read_text() if keys.exists() else ""  # noqa: ASYNC240 - a file of a line or two
-        known = {key.public for key in keys_of(there)}
+        known = {_public(key.secret) for key in keys_of(there)}
         if not known & {one["recipient"] for one in metadata["age"]}:
             raise KeyMissingError(f"cannot read {what}: no age key in {keys} opens it")
         try:
@@ -87,9 +89,10 @@ class FakeSecrets:
 
 @dataclass(slots=True)
 class FakeSeal:
-    """`Seal`: of the host whose key is *key*; what another one sealed does not open."""
+    """`Seal`: of the host whose key is *key*; what another one sealed does not open. It seals with none of *lacks*."""
 
     key: str = field(default_factory=lambda: "host-1")
+    lacks: frozenset[SealWith] = frozenset()
     is_ready: bool = False
 
     async def prepare(self) -> None:
@@ -98,6 +101,8 @@ class FakeSeal:
 
     async def seal(self, name: str, data: bytes, *, key: SealWith) -> bytes:
         await anyio.lowlevel.checkpoint()
+        if key in self.lacks:
+            raise SecretsError(f"cannot seal {name}: no {key.value} here")
         body = base64.b64encode(data).decode()
         proof = hashlib.sha256(f"{self.key}/{name}/{body}".encode()).hexdigest()
         return f"{key.value}:{proof}:{body}\n".encode()
@@ -115,6 +120,10 @@ class FakeSeal:
         if proof != hashlib.sha256(f"{self.key}/{name}/{body}".encode()).hexdigest():
             return None
         return base64.b64decode(body)
+
+
+def _public(secret: str) -> str:
+    return f"age1{secret.removeprefix(_KEY).lower()}"
 
 
 # Any: JSON, as it comes

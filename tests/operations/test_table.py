@@ -142,6 +142,7 @@ def test_a_field_travels_where_its_route_says(
                 *("generations.list", "generations.diff", "generations.switch"),
                 *("registry.login", "registry.list", "registry.logout"),
                 *("tokens.list", "tokens.create", "tokens.rotate", "tokens.revoke", "audit.list", "audit.verify"),
+                *("secrets.show", "secrets.add", "secrets.remove", "secrets.rotate", "secrets.reseal"),
             },
         ),
     ],

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from pvdify.model.event import EventKind
-from pvdify.model.requests import FollowEvents, Nothing
+from pvdify.model.requests import FollowEvents, Init
 from pvdify.ops.events import follow_events
 from pvdify.ops.init import init
 from tests.ops.world import World
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def world(tmp_path: Path) -> World:
     world = World(tmp_path)
-    await init(world.process(), Nothing())
+    await init(world.process(), Init())
     return world
 
 

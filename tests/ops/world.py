@@ -20,7 +20,7 @@ from pvdify.model.requests import (
     Deploy,
     DestroyApp,
     ForApp,
-    Nothing,
+    Init,
     Restart,
     Rollback,
     Scale,
@@ -112,7 +112,7 @@ class World:
 
     async def begin(self, *releases: str) -> None:
         """Initialise, and have *releases* live one after the other."""
-        await init(self.process(), Nothing())
+        await init(self.process(), Init())
         await self.do("create")
         for release in releases:
             await self.do(release)

@@ -8,6 +8,7 @@ An audit hook, which is told of all that makes something, can go on raising.
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -98,13 +99,14 @@ def broken(error: int, *, names: frozenset[str], at: int = 0) -> Iterator[Lastin
         _lasting.clear()
 
 
-def killed(action: Callable[[], None], *, at: int) -> bool:
-    """Do *action* in a process of its own that dies just before change number *at*; whether it died."""
+def killed(action: Callable[[], None], *, at: int, names: frozenset[str] = CHANGES) -> bool:
+    """Do *action* in a process of its own that dies just before change number *at*, in whatever thread; whether it died."""
     child = os.fork()
     if child == 0:
-        calls = Calls(CHANGES, at, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        calls = Calls(names, at, lambda: os.kill(os.getpid(), signal.SIGKILL))
         status = 1
         try:
+            threading.setprofile(calls.profile)
             sys.setprofile(calls.profile)
             action()
             sys.setprofile(None)

@@ -1,0 +1,125 @@
+"""Encrypt everything again for those who shall read it, and only then let go of an old key and of whoever leaves.
+
+Killed anywhere, it leaves every file readable: a key goes when no file needs it any more, and that is looked at while nobody writes one.
+Done again, it goes on with the files that are left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from pvdify.errors import KeyMissingError, NotFoundError, PvdifyError, StateError
+from pvdify.model.config import read_document
+from pvdify.model.envelope import check_envelope, recipients_of
+from pvdify.ops.locking import held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pvdify.ops.host import Host
+    from pvdify.ops.running import Running
+
+
+async def rekey(host: Host, running: Running, *, switch: Callable[[], None]) -> int:
+    """Change who reads by *switch*, and bring every config version to that; how many had to be encrypted again. From there on it only goes forward.
+
+    Raise the first `StateError` of one that cannot be read, when all others are done; then every key stays.
+    """
+    count = 0
+    with anyio.CancelScope(shield=True):
+        async with running.step("switch"):
+            running.has_switched = True
+            switch()
+        await _prove_key(host)
+        count += await _encrypt_all(host, running)
+    return count
+
+
+def pending(host: Host) -> tuple[tuple[str, int], ...]:
+    """The config versions, by app and number, that are not encrypted for just the readers that there shall be."""
+    wanted = frozenset(host.state.vault.readers().wanted)
+    return tuple(one for one in every_version(host) if not _is_for(host, *one, wanted))
+
+
+def every_version(host: Host) -> tuple[tuple[str, int], ...]:
+    """Every config version of every app, and of the host's own secrets."""
+    configs = host.state.configs
+    return tuple((app, version) for app in configs.owners() for version in configs.versions(app))
+
+
+def is_there(host: Host, app: str, version: int) -> bool:
+    """Whether a config version was not removed meanwhile."""
+    return version in host.state.configs.versions(app)
+
+
+async def _encrypt_all(host: Host, running: Running) -> int:
+    count = 0
+    while True:
+        async with running.step("encrypt"):
+            count += await _encrypt_pending(host, running)
+        async with running.step("settle"), held(host.state.vault.try_alone):
+            # who began before the readers changed has written by now, and maybe for the old ones
+            if not await anyio.to_thread.run_sync(pending, host):
+                for app in host.state.configs.owners():
+                    host.state.configs.sweep(app)
+                host.state.vault.settle()
+                return count
+
+
+def _is_for(host: Host, app: str, version: int, wanted: frozenset[str]) -> bool:
+    """Whether a version is for exactly *wanted*; one that cannot be read is not."""
+    try:
+        meta = host.state.configs.meta(app, version)
+        text = host.state.configs.text(app, meta)
+        return len(meta.texts) == 1 and recipients_of(text, what=f"c{version} of {app}") == wanted
+    except PvdifyError:
+        return not is_there(host, app, version)
+
+
+async def _prove_key(host: Host) -> None:
+    """Raise `KeyMissingError` unless what is encrypted now can be opened again: a key file is easily mended into one that fits nothing."""
+    vault, trial = host.state.vault, b'{"trial":"pvdify"}'
+    text = await host.secrets.encrypt(trial, recipients=vault.readers().wanted)
+    plain = await host.secrets.decrypt(text, what="what is encrypted now", keys=vault.key_file)
+    if msgspec.json.decode(plain) != msgspec.json.decode(trial):
+        raise KeyMissingError(f"cannot encrypt: the key in {vault.key_file} does not open what is encrypted for it")
+
+
+async def _encrypt_pending(host: Host, running: Running) -> int:
+    failures: list[StateError] = []
+    count = 0
+    for app, version in await anyio.to_thread.run_sync(pending, host):
+        try:
+            await _encrypt(host, app, version)
+        except (NotFoundError, StateError) as error:
+            if not is_there(host, app, version):
+                continue
+            if isinstance(error, NotFoundError):
+                raise
+            running.note(error.message)
+            failures.append(error)
+        else:
+            count += 1
+            await running.progress(f"c{version} of {app}")
+    if failures:
+        failures[0].hint = f"{failures[0].hint}, then type the same again: until then the old keys stay"
+        raise failures[0]
+    return count
+
+
+async def _encrypt(host: Host, app: str, version: int) -> None:
+    """Put one version in the place of itself, encrypted with a new data key for those who shall read it.
+
+    It is proven to be what was set; whom its file was for does not matter.
+    """
+    configs, vault, what = host.state.configs, host.state.vault, f"c{version} of {app}"
+    meta = configs.meta(app, version)
+    old = configs.text(app, meta)
+    check_envelope(old, what=what, expected=frozenset(), allowed=recipients_of(old, what=what))
+    plain = await host.secrets.decrypt(old, what=what, keys=vault.key_file)
+    document = read_document(plain, app=app, meta=meta)
+    new = await host.secrets.encrypt(msgspec.json.encode(document), recipients=vault.readers().wanted)
+    await anyio.to_thread.run_sync(configs.retext, app, version, new)
