@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.e2e.kill.state import row
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from tests.e2e.operator import Operator
 
 SOCKET: Final = "/run/pvdify/admin.sock"
+_API: Final = "http://localhost/api/v1"
+_UNDER_WAY: Final = frozenset({"pending", "running"})
 _CURL: Final = ("curl", "-sS", "--unix-socket", SOCKET, "-H", "Content-Type: application/json", "-H", "Expect:")
 
 
@@ -28,12 +32,22 @@ def put(
     """Set it over the host's socket, whatever it contains; the problem, or the operation at its end."""
     packed = {name: None if data is None else base64.b64encode(data).decode() for name, data in (files or {}).items()}
     body = json.dumps({"vars": variables, "files": packed, **options})
-    argv = (*_CURL, "-X", "PUT", "--data-binary", "@-", f"http://localhost/api/v1/apps/{app}/config")
-    answer: dict[str, Any] = json.loads(operator.bed.run(*argv, input=body).stdout)
-    if "operation" not in answer:
-        return answer
-    operator.bed.run("pvdify", "operations:follow", answer["operation"], check=False, timeout=120)
-    return operator.answer("operations:info", answer["operation"])
+    found = ask(operator, f"apps/{app}/config", "-X", "PUT", "--data-binary", "@-", body=body)
+    while found.get("status") in _UNDER_WAY:
+        time.sleep(0.05)
+        found = ask(operator, f"operations/{found.get('operation') or found['id']}")
+    return found
+
+
+def ask(operator: Operator, path: str, *options: str, body: str | None = None) -> dict[str, Any]:
+    """What is answered on the host's own socket."""
+    found: dict[str, Any] = json.loads(operator.bed.run(*_CURL, *options, f"{_API}/{path}", input=body).stdout)
+    return found
+
+
+def noise(number: int, size: int) -> bytes:
+    """Bytes that nothing makes smaller, the same ones for the same *number*."""
+    return Random(number).randbytes(size)  # noqa: S311 -- nobody must not guess them
 
 
 def process(operator: Operator, app: str) -> int:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from pvdify.model.manifest import IDS_FIRST, INSTANCE_FIRST, AppRow, InstanceRow
 from pvdify.model.names import WEB
@@ -16,6 +14,7 @@ from pvdify.model.release import Release, ReleaseProcess
 from pvdify.model.slot import Environment
 from pvdify.render.tree import environment_of, instance_artefact
 from tests.e2e import sample
+from tests.e2e.awkward import FRAGMENTS, drawn
 from tests.e2e.bed import Bed
 
 if TYPE_CHECKING:
@@ -28,22 +27,6 @@ UNITS = 20
 PLACE = Place()
 PODMAN = ("podman", "--root", f"{PLACE.state}/storage", "--runroot", f"{PLACE.run}/containers", "--transient-store")
 COMMAND = ("/app", "web")
-
-LONG = 4096
-# what some reader on the way gives a meaning to: quoting, escapes, specifiers, variables, options, sections
-FRAGMENTS = (
-    *("", " ", "  ", "\t", "\n", "\r", "\r\n", "\f", "\v", "\x01", "\x1b", "\x7f", "\x85", "\xa0"),
-    *("\\", "\\\\", "\\n", "\\x41", "\\u0041", "\\101", "\\;", "\\d", '"', "'", "`", '""', "''"),
-    *("%", "%%", "%n", "%h", "%i", "%", "$", "$$", "$HOME", "${HOME}", "$(id)", "{}", "*", "?", "~"),
-    *(";", "&", "|", "#", "-", "--", "-x", "@", "!", "+", ":", ",", "=", "/", "."),
-    *("\n[Service]\nExecStartPre=/bin/false\n", "\nPodmanArgs=--privileged\n", "--privileged", "[Container]"),
-    *("\u2028", "\u2029", "\ufeff", "\u200b", "\u202e", "\ufffd", "é", "☃", "🚀", "\U0010fffd", "word"),
-)
-NONCHARACTERS = [chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF)]
-NONCHARACTERS += map(chr, range(0xFDD0, 0xFDF0))
-ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=["\0", "\x80", *NONCHARACTERS]))
-AWKWARD = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=12).map("".join)
-LONG_TEXT = st.tuples(ANY_TEXT, AWKWARD).map(lambda parts: ("x".join(parts) * LONG)[:LONG])
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +41,7 @@ def host() -> Iterator[Bed]:
 
 
 def test_values_reach_argv_and_environment_unchanged(host: Bed) -> None:
-    values = [*FRAGMENTS, *_drawn(VALUES - len(FRAGMENTS))]
+    values = [*FRAGMENTS, *drawn(VALUES - len(FRAGMENTS))]
     image = sample.push(host, "127.0.0.1:5000/sample:v1")
     host.run(*PODMAN, "pull", "--quiet", image)
     releases = [_release(number, image, values[number - 1 :: UNITS]) for number in range(1, UNITS + 1)]
@@ -85,25 +68,6 @@ def _differences(expected: Mapping[K, str], found: Mapping[K, str]) -> list[str]
             part = slice(max(0, same - 10), same + 20)
             said.append(f"{key}, around character {same}: {value[part]!r} arrived as {other[part]!r}")
     return said
-
-
-def _drawn(count: int) -> list[str]:
-    """Let Hypothesis make up values; they are tried all at once, as each start of a container costs a while."""
-    values: list[str] = []
-
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.one_of(ANY_TEXT, AWKWARD, AWKWARD, LONG_TEXT))
-    def draw(value: str) -> None:
-        values.append(value)
-
-    draw()
-    return values[:count]
 
 
 def _release(version: int, image: str, values: list[str]) -> Release:
