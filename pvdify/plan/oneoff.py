@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HOST_SERVICE: Final = "pvdify-host.service"
 _CREDENTIALS: Final = "/run/credentials"
+_FILES: Final = "/run/pvdify-files"
 _GRACE: Final = 5
 
 
@@ -62,7 +63,7 @@ def piped_one_off(
         "--property=KillMode=mixed",
         f"--property=ExecStop={removal}",
         f"--property=ExecStopPost={removal}",
-        *_loaded(release, place),
+        *_loaded(release, name, place),
         "--setenv=HOME=/root",
         *_podman_run(row, release, name=name, command=command, interactive=False, place=place),
     )
@@ -86,16 +87,24 @@ def _keeper(row: AppRow, release: Release, *, name: str, place: Place) -> str:
         f"--property=After={name}.scope",
         f"--property=TimeoutStopSec={_stop(release) + _GRACE}",
         f"--property=ExecStopPost={_removal(release, name, place)}",
-        *_loaded(release, place),
+        *_loaded(release, name, place),
     )
     return f"{shlex.join(argv)} tail --pid=$PPID --follow /dev/null"
 
 
-def _loaded(release: Release, place: Place) -> tuple[str, ...]:
-    return tuple(
-        f"--property=LoadCredentialEncrypted={credential}:{path}"
-        for credential, path in credentials(release, place).values()
+def _loaded(release: Release, name: str, place: Place) -> tuple[str, ...]:
+    """What has systemd open the config for the service *name*, and copy its files to where the container's user may read them."""
+    sealed = credentials(release, place)
+    files = " ".join(
+        f"{_CREDENTIALS}/{name}.service/{credential}" for part, (credential, _) in sealed.items() if part != ENV
     )
+    copied = (
+        f"--property=RuntimeDirectory={_FILES.removeprefix('/run/')}/{name}",
+        "--property=RuntimeDirectoryMode=0700",
+        f"--property=ExecStartPre=install -m 0444 -t {_FILES}/{name} {files}",
+    )
+    loaded = (f"--property=LoadCredentialEncrypted={credential}:{path}" for credential, path in sealed.values())
+    return (*loaded, *(copied if files else ()))
 
 
 def _removal(release: Release, name: str, place: Place) -> str:
@@ -191,12 +200,10 @@ def _environment(row: AppRow, release: Release) -> tuple[str, ...]:
 
 
 def _config(release: Release, name: str, place: Place) -> tuple[str, ...]:
-    """Where systemd has opened the config for the command's service: the variables, and a volume for each file."""
-    opened = {
-        part: f"{_CREDENTIALS}/{name}.service/{credential}"
-        for part, (credential, _) in credentials(release, place).items()
-    }
+    """Where the config is opened for the command's service: the variables, and a volume for each file."""
     return tuple(
-        f"--env-file={path}" if part == ENV else f"--volume={path}:/run/secrets/{part}:ro,idmap"
-        for part, path in opened.items()
+        f"--env-file={_CREDENTIALS}/{name}.service/{credential}"
+        if part == ENV
+        else f"--volume={_FILES}/{name}/{credential}:/run/secrets/{part}:ro"
+        for part, (credential, _) in credentials(release, place).items()
     )

@@ -87,7 +87,7 @@ def test_the_config_is_read_where_systemd_opens_it() -> None:
     for argv in (typed(SEALED), piped(SEALED)):
         assert {
             f"--env-file={OPENED}/{CREDENTIAL}.env",
-            f"--volume={OPENED}/{CREDENTIAL}.cert.pem:/run/secrets/cert.pem:ro,idmap",
+            f"--volume=/run/pvdify-files/{NAME}/{CREDENTIAL}.cert.pem:/run/secrets/cert.pem:ro",
         } <= set(argv)
     assert not [word for argv in (typed(PLAIN), piped(PLAIN)) for word in argv if "/run/credentials" in word]
 
@@ -100,6 +100,8 @@ def test_it_is_opened_for_a_service_of_that_name() -> None:
             f"--unit={NAME}.service",
             f"--property=LoadCredentialEncrypted={CREDENTIAL}.env:{directory}/env.cred",
             f"--property=LoadCredentialEncrypted={CREDENTIAL}.cert.pem:{directory}/cert.pem.cred",
+            f"--property=RuntimeDirectory=pvdify-files/{NAME}",
+            f"--property=ExecStartPre=install -m 0444 -t /run/pvdify-files/{NAME} {OPENED}/{CREDENTIAL}.cert.pem",
         } <= set(argv)
 
 

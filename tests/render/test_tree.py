@@ -135,11 +135,17 @@ def test_a_unit_loads_every_part_of_its_own_config_and_nothing_else() -> None:
         assert pin is not None
 
         loaded = [line.partition(":")[0] for line in unit["Service"]["LoadCredentialEncrypted"]]
-        mounted = [line for line in unit["Container"]["Volume"] if line.startswith("%d/")]
+        mounted = [line for line in unit["Container"]["Volume"] if ":/run/secrets/" in line]
+        copied = " ".join(
+            ["install -m 0444 -t %t/pvdify-files/%N", *(f"%d/{pin.credential('blog', name)}" for name in pin.files)]
+        )
 
         assert [pin.credential("blog", part) for part in pin.parts()] == loaded
         assert [f"%d/{loaded[0]}"] == unit["Container"]["EnvironmentFile"]
-        assert [f"%d/{pin.credential('blog', name)}:/run/secrets/{name}:ro,idmap" for name in pin.files] == mounted
+        assert [
+            f"%t/pvdify-files/%N/{pin.credential('blog', name)}:/run/secrets/{name}:ro" for name in pin.files
+        ] == mounted
+        assert [copied] * bool(pin.files) == unit["Service"].get("ExecStartPre", [])
 
 
 def test_what_the_config_sets_the_unit_does_not_say_as_well() -> None:
