@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pvdify.errors import (
     Exit,
     Failure,
+    NotSealedError,
     OperationFailedError,
     PvdifyError,
     UnhealthyError,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _LINES: Final = 20
 _SIGNAL_BASE: Final = 128
+_CREDENTIALS: Final = 243
+"""The exit status that systemd gives to what it could not open a credential for."""
 _SIGNALS: Final = {
     4: "SIGILL",
     6: "SIGABRT",
@@ -48,6 +51,8 @@ async def explained(
     tail = await host.logs.tail(instance.unit, since=since, lines=_LINES)
     is_oom = status.result == "oom-kill" or await host.logs.was_oom_killed(instance.unit, since=since)
     end = _exit(status, is_oom=is_oom)
+    if end is not None and end.status == _CREDENTIALS and not tail and _has_config(host, instance):
+        error = NotSealedError(instance.name, "its sealed config does not open on this host")
     message = f"cannot give the traffic to v{instance.version} of {instance.app}: {_reason(error, instance, end)}"
     return OperationFailedError(
         Failure(
@@ -61,6 +66,10 @@ async def explained(
             unchanged=unchanged,
         )
     )
+
+
+def _has_config(host: Host, instance: Instance) -> bool:
+    return host.state.release(instance.app, instance.version).config is not None
 
 
 def _exit(status: UnitStatus, *, is_oom: bool) -> Exit | None:
@@ -83,6 +92,8 @@ def _exit(status: UnitStatus, *, is_oom: bool) -> Exit | None:
 
 def _reason(error: PvdifyError, instance: Instance, end: Exit | None) -> str:
     who = "the release command" if instance.process == RELEASE_PROCESS else instance.short
+    if isinstance(error, NotSealedError):
+        return f"{who} was not started, because its sealed config does not open on this host"
     if end is not None and (words := _ending(end, is_command=instance.process == RELEASE_PROCESS)):
         return f"{who} {words}"
     if isinstance(error, UnitFailedError):
@@ -106,6 +117,8 @@ def _hint(error: PvdifyError, instance: Instance, end: Exit | None, *, has_outpu
     logs = f"pvdify logs {instance.app} --release v{instance.version} -n 200"
     if end is not None and end.oom:
         return f"raise `resources.memory` in the slot, or look at `{logs}`"
+    if isinstance(error, NotSealedError):
+        return error.hint
     if isinstance(error, UnhealthyError) and error.probe.status is None:
         return f"listen on 0.0.0.0:$PORT, or set `port` in the slot; then `{logs}`"
     if has_output:

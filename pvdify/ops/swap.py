@@ -23,7 +23,7 @@ from pvdify.ops.move import drain, read_back, route
 from pvdify.ops.publish import Change, Published, publish
 from pvdify.ops.reload import load, start_target
 from pvdify.ops.start import Batch, PortLostError, prove, start
-from pvdify.ops.vault import check_config
+from pvdify.ops.vault import check_config, prove_config
 from pvdify.plan.ports import instance_candidates
 from pvdify.plan.swap import Swap, needs_port, prepared, swap, switched, with_ports
 from pvdify.render.tree import release_command_artefact
@@ -200,6 +200,7 @@ async def _replace(host: Host, running: Running, change: Swap, batch: Batch, pub
     processes = {row.process for row in batch.rows}
     old = tuple(one.instance(app) for one in change.leaving if one.process in processes)
     async with running.step("replace"):
+        await prove_config(host, batch.release)
         if WEB in processes and old:
             await host.router.hold(app)
             await drain(

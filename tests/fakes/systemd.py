@@ -145,6 +145,14 @@ class FakeSystemd:
     def _start(self, unit: UnitName) -> bool:
         if unit not in self.known:
             return False
+        is_up = unit in self.states and self.states[unit].active == "active"  # which goes on as it is
+        if not is_up and not self._begin(unit):
+            return False
+        for wanted in _directive(self.known[unit], "Wants"):
+            self._start(UnitName(wanted))
+        return True
+
+    def _begin(self, unit: UnitName) -> bool:
         result, status = fitting(self.broken, unit), 1
         if result is None and not self._give(unit):
             result, status = "exit-code", CREDENTIALS
@@ -166,8 +174,6 @@ class FakeSystemd:
             )
         elif b"Type=oneshot" not in self.known[unit]:
             self.states[unit] = UnitStatus(unit=unit, active="active", sub="running", main_pid=1000 + len(self.states))
-        for wanted in _directive(self.known[unit], "Wants"):
-            self._start(UnitName(wanted))
         return True
 
     def _give(self, unit: UnitName) -> bool:
