@@ -124,7 +124,7 @@ async def set_config(host: Host, running: Running, request: SetConfig) -> Change
         change = difference(before, after)
         _check_unset(request, change)
         if not change:
-            return _unchanged(running, row)
+            return _unchanged(host, running, row)
         meta = await beside(
             lambda: keep_config(host, after, actor=running.actor, operation=running.id),
             lambda: programs(host),
@@ -170,19 +170,20 @@ def _check_base(row: AppRow, request: SetConfig) -> None:
 
 def _check_unset(request: SetConfig, change: Difference) -> None:
     """Refuse to forget what is not there: it is a typo."""
-    gone = {key for key, value in request.vars.items() if value is None}
-    gone |= {f"secrets/{name}" for name, data in request.files.items() if data is None}
-    if unknown := sorted(gone - set(change.removed)):
+    gone = {key: f"/vars/{key}" for key, value in request.vars.items() if value is None}
+    gone |= {f"secrets/{name}": f"/files/{name}" for name, data in request.files.items() if data is None}
+    if unknown := sorted(gone.keys() - set(change.removed)):
         raise SpecError(
             f"cannot unset {unknown[0]}: {request.app} has no such variable or file",
-            pointer=f"/vars/{unknown[0]}",
+            pointer=gone[unknown[0]],
             hint=f"see `pvdify config {request.app}`",
         )
 
 
-def _unchanged(running: Running, row: AppRow) -> Changed:
+def _unchanged(host: Host, running: Running, row: AppRow) -> Changed:
     version = row.config.version if row.config else None
-    text = f"the config of {row.name} is so already; nothing to do"
+    waits = row.live is not None and _live_version(host, row) != version
+    text = f"the config of {row.name} is so already; " + ("the next release gets it" if waits else "nothing to do")
     return Changed(
         operation=running.id, outcome=Outcome.UNCHANGED, text=text, app=row.name, release=row.live, config=version
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pvdify.errors import PvdifyError
 from pvdify.model.image import Image
 from pvdify.model.patch import ProcessPatch
 from pvdify.model.place import Place
@@ -24,9 +25,11 @@ from pvdify.model.requests import (
     Restart,
     Rollback,
     Scale,
+    SetConfig,
 )
 from pvdify.ops.apply import apply
 from pvdify.ops.change import change_app
+from pvdify.ops.config import set_config
 from pvdify.ops.create import create_app
 from pvdify.ops.deploy import deploy
 from pvdify.ops.destroy import destroy_app
@@ -42,10 +45,12 @@ from pvdify.store.state import State
 from tests.fakes import FakeHost
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pvdify.model.answers import Changed
     from pvdify.model.event import Event
+    from pvdify.model.manifest import AppRow
     from pvdify.ops.running import Running
     from pvdify.store.journal import Journal
 
@@ -139,6 +144,20 @@ class World:
             self.process(), "apps.change", app=APP, actor="ada", run=lambda host, one: change_app(host, one, request)
         )
 
+    async def set(
+        self,
+        variables: Mapping[str, str | None] | None = None,
+        files: Mapping[str, bytes | None] | None = None,
+        *,
+        deploys: bool = True,
+        base: int | None = None,
+    ) -> Changed:
+        """Set config."""
+        request = SetConfig(app=APP, vars=dict(variables or {}), files=dict(files or {}), deploy=deploys, base=base)
+        return await perform(
+            self.process(), "config.set", app=APP, actor="ada", run=lambda host, one: set_config(host, one, request)
+        )
+
     async def die(self, what: str, *, at: int, is_after: bool, act: Callable[[], None]) -> bool:
         """One operation that is cut off at a line of its journal; whether it got so far."""
         name, run = OPERATIONS[what]
@@ -156,7 +175,7 @@ class World:
         return cut.written >= at
 
     def seen(self) -> tuple[object, ...]:
-        """What a visitor and an operator see: the live release, its units, the router's servers, containers, and what is lent."""
+        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, and the config to come."""
         row = State(self.settings).current().apps.get(APP)
         backend = self.fake.router.backends.get(APP)
         return (
@@ -165,6 +184,7 @@ class World:
             tuple(sorted(unit for unit in self.fake.systemd.running() if unit.startswith(f"pvdify-{APP}-v"))),
             self.fake.router.serving(APP) if backend else (),
             tuple(sorted(self.fake.systemd.lent_units)),
+            row.config.version if row and row.config else None,
         )
 
     def problems(self) -> list[str]:
@@ -183,6 +203,7 @@ class World:
             found += ["slot.toml is not what is in force"] if state.is_edited(row) else []
             needed = {one.release for one in row.instances} <= {row.live, row.warm}
             found += [] if needed else [f"units of {sorted({one.release for one in row.instances})}"]
+            found += _unreadable(state, row)
         found += [f"lent {unit}" for unit in self.fake.systemd.lent_units]
         found += [f"stray {name}" for name in self.fake.podman.stray]
         found += [f"half made {path.name}" for path in self.settings.generations.glob(".tmp-*")]
@@ -191,8 +212,25 @@ class World:
         return found
 
 
+def _unreadable(state: State, row: AppRow) -> list[str]:
+    """Config that is named and not there."""
+    found = []
+    for pin in (row.config, *(state.release(row.name, one).config for one in (row.live, row.warm) if one)):
+        if pin is None:
+            continue
+        try:
+            state.configs.check_sealed(row.name, state.configs.pinned(row.name, pin))
+        except PvdifyError as error:
+            found.append(error.message)
+    return found
+
+
 def _change(request: ChangeApp) -> Run:
     return lambda host, one: change_app(host, one, request)
+
+
+def _set(request: SetConfig) -> Run:
+    return lambda host, one: set_config(host, one, request)
 
 
 def _deploy(tag: str) -> Run:
@@ -206,6 +244,12 @@ OPERATIONS: dict[str, tuple[str, Run]] = {
     "apply": ("apply", lambda host, one: apply(host, one, Apply())),
     "change": ("apps.change", _change(ChangeApp(app=APP, env={"LEVEL": "debug"}))),
     "recount": ("apps.change", _change(ChangeApp(app=APP, processes={"web": ProcessPatch(count=2)}))),
+    "set": ("config.set", _set(SetConfig(app=APP, vars={"KEY": "new"}, files={"tls.key": b"new"}))),
+    "keep": ("config.set", _set(SetConfig(app=APP, vars={"KEY": "kept"}, deploy=False))),
+    "rollback-keep-config": (
+        "releases.rollback",
+        lambda host, one: rollback(host, one, Rollback(app=APP, keep_config=True)),
+    ),
     "scale": ("ps.scale", lambda host, one: scale(host, one, Scale(app=APP, processes={"web": 3}))),
     "restart": ("ps.restart", lambda host, one: restart(host, one, Restart(app=APP))),
     "stop": ("ps.stop", lambda host, one: stop_app(host, one, ForApp(app=APP))),
