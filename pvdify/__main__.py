@@ -28,7 +28,9 @@ def main() -> int:
     # what imports make is there to stay: to look through it for garbage again and again is a tenth of the start
     gc.set_threshold(_OBJECTS_AT_START)
     from pvdify.cli.program import main as run
+    from pvdify.cores import forbid_core_dumps
 
+    forbid_core_dumps()
     return run(_surroundings())
 
 

@@ -12,10 +12,12 @@ import anyio
 
 async def failed(unit: str) -> int:
     """Judge the failed *unit*; 1 if a way back was due and did not succeed."""
+    from pvdify.cores import forbid_core_dumps
     from pvdify.errors import PvdifyError
     from pvdify.ops.watch import revert
     from pvdify.wiring import local_host
 
+    forbid_core_dumps()
     try:
         verdict = await revert(local_host(), unit)
     except PvdifyError as error:

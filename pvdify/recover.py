@@ -9,9 +9,11 @@ import anyio
 
 async def recover() -> int:
     """Recover every app; 1 if one could not be."""
+    from pvdify.cores import forbid_core_dumps
     from pvdify.ops.recover import recover_all
     from pvdify.wiring import local_host
 
+    forbid_core_dumps()
     host = local_host()
     host.state.check()
     return 0 if await recover_all(host, _say) else 1

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pvdify.cores import forbid_core_dumps
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -39,6 +41,7 @@ def main(argv: list[str]) -> int:
         case _:
             sys.stderr.write("usage: python -m pvdify.serve --role api|host [--idle SECONDS]\n")
             return _USAGE
+    forbid_core_dumps()
     gc.set_threshold(_OBJECTS_AT_START)  # what imports make is there to stay
     asyncio.run(_api(idle) if role == "api" else _host(idle))
     return 0

@@ -61,6 +61,7 @@ def piped_one_off(
         f"--property=RuntimeMaxSec={timeout + _GRACE}",
         f"--property=TimeoutStopSec={_stop(release) + _GRACE}",
         "--property=KillMode=mixed",
+        "--property=LimitCORE=0",
         f"--property=ExecStop={removal}",
         f"--property=ExecStopPost={removal}",
         *_loaded(release, name, place),
