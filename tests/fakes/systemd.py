@@ -42,7 +42,7 @@ class FakeSystemd:
     seal: FakeSeal | None = None
     """What opens credentials; without it every unit starts without."""
     given: dict[UnitName, dict[str, bytes]] = field(default_factory=dict)
-    """The credentials that each unit got at its last start."""
+    """The credentials that each unit got at the last start that it got all of them at."""
     is_silent: bool = False
     """Whether it takes a question and never answers."""
     installed: int = 257
@@ -178,13 +178,14 @@ class FakeSystemd:
 
     def _give(self, unit: UnitName) -> bool:
         """Open what *unit* loads; False if not all of it opens under its name."""
-        self.given[unit] = {}
+        found: dict[str, bytes] = {}
         for one in _directive(self.known[unit], "LoadCredentialEncrypted") if self.seal is not None else ():
             name, _, path = one.partition(":")
             data = self.seal.opened(name, Path(path).read_bytes()) if self.seal and Path(path).exists() else None
             if data is None:
                 return False
-            self.given[unit][name] = data
+            found[name] = data
+        self.given[unit] = found
         return True
 
     def _stop(self, unit: UnitName) -> None:

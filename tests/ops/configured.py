@@ -19,9 +19,10 @@ CANARY = "canary-51c9"
 
 
 def given(world: World, version: int) -> dict[str, str]:
-    """The variables that the web process of a release got from its config, and its secret files, at its last start."""
+    """The variables that the youngest web process of a release got from its config, and its secret files, at its last start."""
     found = {}
-    for name, data in world.fake.systemd.given[Instance(APP, version, "web", 1).unit].items():
+    units = sorted(unit for unit in world.fake.systemd.given if unit.startswith(f"pvdify-{APP}-v{version}-web-"))
+    for name, data in world.fake.systemd.given[units[-1]].items():
         part = name.split(".", 3)[3]
         lines = data.decode().splitlines() if part == "env" else [f"/run/secrets/{part}={data.decode()}"]
         found |= {key: value for key, _, value in (line.partition("=") for line in lines)}
