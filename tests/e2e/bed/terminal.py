@@ -18,11 +18,16 @@ _TIOCSPTLCK = 0x40045431
 _TIOCGPTPEER = 0x5441
 
 
-def interact(bed: Bed, argv: Sequence[str]) -> int:
-    """Run *argv* on a terminal of the bed's own, joined to ours; return its exit status."""
+def opened(bed: Bed) -> tuple[int, int]:
+    """Open a terminal of the bed's own: the side of a person, and that of programs."""
     master = os.open(bed.path("/dev/pts/ptmx"), os.O_RDWR | os.O_NOCTTY)
     fcntl.ioctl(master, _TIOCSPTLCK, b"\0\0\0\0")
-    slave = fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+    return master, fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+
+
+def interact(bed: Bed, argv: Sequence[str]) -> int:
+    """Run *argv* on a terminal of the bed's own, joined to ours; return its exit status."""
+    master, slave = opened(bed)
     _copy_size(master)
     before = termios.tcgetattr(sys.stdin)
 
