@@ -10,13 +10,17 @@ import pytest
 from pvdify.model.event import Outcome
 from pvdify.ops.perform import accepted
 from pvdify.ops.recover import recover_all
+from tests.ops.configured import given, shown
 from tests.ops.world import APP, Killed, World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LINES = 60
-CHANGES = ("v3", "rollback", "scale", "restart", "stop", "change", "recount")
+CHANGES = (
+    *("v3", "rollback", "scale", "restart", "stop", "change", "recount"),
+    *("set", "keep", "rollback-keep-config"),
+)
 
 
 async def after(what: str, world: World) -> tuple[tuple[object, ...], tuple[object, ...]]:
@@ -28,9 +32,11 @@ async def after(what: str, world: World) -> tuple[tuple[object, ...], tuple[obje
 
 @pytest.fixture
 async def begun(tmp_path: Path) -> World:
-    """v2 is live, v1 warm."""
+    """v3 is live with c2, and v2 warm with c1."""
     world = World(tmp_path / "begun")
-    await world.begin("v1", "v2")
+    await world.begin("v1")
+    await world.set({"KEY": "one"})
+    await world.set({"KEY": "two"})
     return world
 
 
@@ -60,7 +66,7 @@ async def test_killed_at_any_line_it_is_the_old_or_the_new(what: str, begun: Wor
     assert lines > 5, "the operation has more lines than that"
 
 
-@pytest.mark.parametrize("what", ["v3", "rollback", "scale", "restart", "change", "recount"])
+@pytest.mark.parametrize("what", [one for one in CHANGES if one != "stop"])
 async def test_cancelled_before_the_switch_everything_is_undone(what: str, begun: World, tmp_path: Path) -> None:
     old, new = await after(what, begun)
     seen = set()
@@ -76,6 +82,48 @@ async def test_cancelled_before_the_switch_everything_is_undone(what: str, begun
         assert (Outcome.CANCELLED if world.seen() == old else Outcome.DONE) is outcome, f"line {number}"
         seen.add(world.seen())
     assert {old, new} == seen
+
+
+@pytest.mark.parametrize("what", ["set", "keep"])
+async def test_config_that_was_cut_off_at_any_line_is_set_by_the_second_try(
+    what: str, begun: World, tmp_path: Path
+) -> None:
+    is_set = set()
+    for number in range(1, LINES):
+        world = begun.fork(tmp_path / str(number))
+        if not await world.die(what, at=number, is_after=bool(number % 2), act=kill):
+            break
+
+        changed = await world.do(what)
+
+        is_set.add(changed.outcome)
+        row = world.process().state.current().apps[APP]
+        live = row.live or 0
+        assert {"set": "new", "keep": "kept"}[what] == (await shown(world)).vars["KEY"], f"line {number}"
+        assert {"set": "new", "keep": "two"}[what] == given(world, live)["KEY"], f"line {number}"
+        assert what == "keep" or row.config == world.process().state.release(APP, live).config, f"line {number}"
+        assert {"KEY": "one"} == (await shown(world, 1)).vars
+        assert {"KEY": "two"} == (await shown(world, 2)).vars
+        assert [] == world.problems(), f"line {number}"
+    assert {Outcome.DONE, Outcome.UNCHANGED} == is_set
+
+
+async def test_config_that_was_in_force_and_not_told_is_told_by_recovery(begun: World, tmp_path: Path) -> None:
+    outcomes = {}
+    for number in range(1, LINES):
+        world = begun.fork(tmp_path / str(number))
+        if not await world.die("keep", at=number, is_after=False, act=kill):
+            break
+
+        await recover_all(world.process(), print)
+
+        for record in world.process().state.records(APP)[:1]:
+            row = world.process().state.current().apps[APP]
+            outcomes[number] = (row.config.version if row.config else 0, record.outcome)
+    found = set(outcomes.values())
+    assert (
+        {(3, Outcome.DONE), (2, Outcome.UNDONE), (2, Outcome.DONE)} >= found >= {(3, Outcome.DONE), (2, Outcome.UNDONE)}
+    )
 
 
 async def test_a_destroyed_app_is_there_whole_or_gone_whole(begun: World, tmp_path: Path) -> None:
