@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pvdify.model.audit import AuditEntry
+from pvdify.model.config import SALT, ConfigDocument, ConfigMeta
 from pvdify.model.event import Accepted, EventKind, Outcome
 from pvdify.model.image import Image
 from pvdify.model.manifest import AppRow, InstanceRow
@@ -15,6 +16,7 @@ from pvdify.model.release import Release
 from pvdify.model.scope import Scope
 from pvdify.model.slot import Slot
 from pvdify.model.token import Token, digest
+from pvdify.model.vault import AgeKey, VaultSettings
 from pvdify.plan.release import formation_of, release_of
 from pvdify.render.tree import app_artefacts, host_artefacts
 from pvdify.store.journal import Journal, stamp_of
@@ -40,6 +42,22 @@ TOKEN = Token(
 )
 
 
+ONCE = Path(__file__).parent / "once"
+"""What SOPS and systemd made of two configs, with keys that nobody has any more."""
+KEY = AgeKey(
+    public="age1kay864lrl8d5lvdkapnhykfdp7axx3926cmhdr7grnaf4dr6aemqm8hrc0", secret=f"AGE-SECRET-KEY-1{'Q' * 58}"
+)
+TEAM = "age1v693zeumute9upr7y2he9su6nmecfy83r6a6ekqawdnw9euzkvkqywp9vr"
+BLOG = ConfigDocument(
+    app="blog",
+    version=1,
+    salt="not-shown",
+    vars={"DATABASE_URL": "postgres://blog:not-shown@db.internal/blog", "SECRET_KEY": "not-shown"},
+    files={"tls.key": b"not shown\n"},
+)
+LOGINS = ConfigDocument(app="host", version=1, salt="not-shown", files={"logins": b'{"ghcr.io":"example:not-shown"}'})
+
+
 class Host:
     """A host on which each act takes a second, and nothing is left to chance."""
 
@@ -50,6 +68,7 @@ class Host:
         self.state.settings.fingerprint_key.parent.mkdir(exist_ok=True)
         self.state.settings.fingerprint_key.write_text("of this example: elsewhere nobody can guess it\n")
         self.releases: dict[int, Release] = {}
+        self.config: ConfigMeta | None = None
         self.publish(None, "the empty host", operation="")
 
     def now(self) -> datetime:
@@ -108,6 +127,40 @@ class Host:
         self.state.add_token(TOKEN)
         self.state.note_token_used(TOKEN.id, stamp_of(self.time))
 
+    def keep_secrets(self) -> None:
+        self.state.vault.write_keys([KEY])
+        self.state.vault.write_settings(VaultSettings(recipients=(TEAM,)))
+        self.keep(LOGINS, operation="", actor="root")
+
+    def keep(self, document: ConfigDocument, *, operation: str, actor: str) -> ConfigMeta:
+        name = f"{document.app}.c{document.version}"
+        meta = ConfigMeta(
+            version=document.version,
+            sha256=document.digest(),
+            keys=tuple(document.vars),
+            files={part: len(data) for part, data in document.files.items()},
+            created_at=stamp_of(self.now()),
+            created_by=actor,
+            operation=operation,
+        )
+        sealed = {part: (ONCE / f"{name}.{part}.cred").read_bytes() for part in (*meta.pin().parts(), SALT)}
+        return self.state.configs.add(document.app, meta, text=(ONCE / f"{name}.sops.json").read_bytes(), sealed=sealed)
+
+    def set_config(self, app: AppRow, letters: str) -> AppRow:
+        one = self.operation("config.set", letters)
+        journal = self.state.journal(one, boot_id="0d2c2b5a-8f1e-4d7e-9c43-51a0a1f6f3b7")
+        journal.write(EventKind.BEGIN, step="config")
+        self.config = self.keep(BLOG, operation=one.id, actor=TOKEN.name)
+        text = "c1: added DATABASE_URL, SECRET_KEY, secrets/tls.key"
+        journal.write(EventKind.NOTE, step="config", text=text, data={"config": 1})
+        journal.write(EventKind.DONE, step="config", ms=61.0)
+        journal.write(EventKind.BEGIN, step="switch")
+        app = msgspec.structs.replace(app, config=self.config.pin(), updated_at=one.at)
+        self.publish(app, "blog: set config c1", operation=one.id)
+        journal.write(EventKind.DONE, step="switch", ms=20.5)
+        self.end(one, journal, f"c1 of blog is set ({text.removeprefix('c1: ')}); the next release gets it")
+        return app
+
     def create(self) -> AppRow:
         one = self.operation("apps.create", "7kq2")
         journal = self.state.journal(one, boot_id="0d2c2b5a-8f1e-4d7e-9c43-51a0a1f6f3b7")
@@ -158,7 +211,12 @@ class Host:
         source = f"ghcr.io/example/blog:v{version}"
         image = Image(id=digest, digest=digest, architecture="amd64", ports=(8000,))
         release = release_of(
-            self.state.slot("blog"), image, pinned=f"ghcr.io/example/blog@{digest}", source=source, version=version
+            self.state.slot("blog"),
+            image,
+            pinned=f"ghcr.io/example/blog@{digest}",
+            source=source,
+            version=version,
+            config=self.config,
         )
         release = msgspec.structs.replace(
             release, created_at=operation.at, created_by=operation.actor, operation=operation.id
@@ -169,12 +227,14 @@ class Host:
 
 
 def told(directory: Path) -> State:
-    """An app is made, deployed, and deployed again: v2 is live, v1 is warm, and the first two generations were collected."""
+    """An app is made, deployed, given config and deployed again: v2 with c1 is live, v1 is warm, and the first generations were collected."""
     host = Host(directory)
     host.let_in()
+    host.keep_secrets()
     app = host.create()
     app = host.deploy(app, 1, "b3x9")
+    app = host.set_config(app, "c1vf")
     host.deploy(app, 2, "m04c")
     with publishing(host.state):
-        host.state.collect([4, 5])
+        host.state.collect([5, 6])
     return host.state
