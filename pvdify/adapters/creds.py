@@ -22,6 +22,8 @@ class SystemdCreds:
 
     async def prepare(self) -> None:
         done = await run(_CREDS, "setup")
+        if done.returncode:  # nor may it write where that key is
+            done = await run(*_OUTSIDE, _CREDS, "setup")
         if done.returncode:
             raise SecretsError(f"cannot make the host's key for credentials: {_words(done.stderr)}")
 

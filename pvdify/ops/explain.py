@@ -14,6 +14,7 @@ from pvdify.errors import (
     UnitFailedError,
 )
 from pvdify.model.names import RELEASE_PROCESS
+from pvdify.ops.vault import prove_config
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +52,7 @@ async def explained(
     tail = await host.logs.tail(instance.unit, since=since, lines=_LINES)
     is_oom = status.result == "oom-kill" or await host.logs.was_oom_killed(instance.unit, since=since)
     end = _exit(status, is_oom=is_oom)
-    if end is not None and end.status == _CREDENTIALS and not tail and _has_config(host, instance):
+    if not tail and await _is_shut(host, instance, end):
         error = NotSealedError(instance.name, "its sealed config does not open on this host")
     message = f"cannot give the traffic to v{instance.version} of {instance.app}: {_reason(error, instance, end)}"
     return OperationFailedError(
@@ -68,8 +69,16 @@ async def explained(
     )
 
 
-def _has_config(host: Host, instance: Instance) -> bool:
-    return host.state.release(instance.app, instance.version).config is not None
+async def _is_shut(host: Host, instance: Instance, end: Exit | None) -> bool:
+    """Whether systemd could not open the config of *instance*; of a unit that it starts again it has no exit status, and may be asked."""
+    release = host.state.release(instance.app, instance.version)
+    if release.config is None or end is not None:
+        return release.config is not None and end is not None and end.status == _CREDENTIALS
+    try:
+        await prove_config(host, release)
+    except PvdifyError:
+        return True
+    return False
 
 
 def _exit(status: UnitStatus, *, is_oom: bool) -> Exit | None:

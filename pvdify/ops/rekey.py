@@ -15,10 +15,12 @@ from pvdify.errors import KeyMissingError, NotFoundError, PvdifyError, StateErro
 from pvdify.model.config import read_document
 from pvdify.model.envelope import check_envelope, recipients_of
 from pvdify.ops.locking import held
+from pvdify.ops.vault import unsealed_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pvdify.model.config import ConfigDocument, ConfigMeta
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
@@ -82,7 +84,7 @@ def _is_for(host: Host, app: str, version: int, wanted: frozenset[str]) -> bool:
 async def _prove_key(host: Host) -> None:
     """Raise `KeyMissingError` unless what is encrypted now can be opened again: a key file is easily mended into one that fits nothing."""
     vault, trial = host.state.vault, b'{"trial":"pvdify"}'
-    text = await host.secrets.encrypt(trial, recipients=vault.readers().wanted)
+    text = await host.secrets.encrypt(trial, recipients=vault.recipients())
     plain = await host.secrets.decrypt(text, what="what is encrypted now", keys=vault.key_file)
     if msgspec.json.decode(plain) != msgspec.json.decode(trial):
         raise KeyMissingError(f"cannot encrypt: the key in {vault.key_file} does not open what is encrypted for it")
@@ -111,15 +113,22 @@ async def _encrypt_pending(host: Host, running: Running) -> int:
 
 
 async def _encrypt(host: Host, app: str, version: int) -> None:
-    """Put one version in the place of itself, encrypted with a new data key for those who shall read it.
+    """Put one version in the place of itself, encrypted with a new data key for those who shall read it."""
+    meta = host.state.configs.meta(app, version)
+    document = await _read(host, app, meta)
+    text = await host.secrets.encrypt(msgspec.json.encode(document), recipients=host.state.vault.recipients())
+    await anyio.to_thread.run_sync(host.state.configs.retext, app, version, text)
 
-    It is proven to be what was set; whom its file was for does not matter.
-    """
-    configs, vault, what = host.state.configs, host.state.vault, f"c{version} of {app}"
-    meta = configs.meta(app, version)
-    old = configs.text(app, meta)
-    check_envelope(old, what=what, expected=frozenset(), allowed=recipients_of(old, what=what))
-    plain = await host.secrets.decrypt(old, what=what, keys=vault.key_file)
-    document = read_document(plain, app=app, meta=meta)
-    new = await host.secrets.encrypt(msgspec.json.encode(document), recipients=vault.readers().wanted)
-    await anyio.to_thread.run_sync(configs.retext, app, version, new)
+
+async def _read(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument:
+    """A version, proven to be what was set. Whom its file was for does not matter; without a key that opens it, what is sealed is good enough."""
+    what = f"c{meta.version} of {app}"
+    text = host.state.configs.text(app, meta)
+    check_envelope(text, what=what, expected=frozenset(), allowed=recipients_of(text, what=what))
+    try:
+        plain = await host.secrets.decrypt(text, what=what, keys=host.state.vault.key_file)
+    except KeyMissingError:
+        if document := await unsealed_config(host, app, meta):
+            return document
+        raise
+    return read_document(plain, app=app, meta=meta)

@@ -76,7 +76,7 @@ async def read_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument:
     async with held(host.state.vault.try_share):
         text = host.state.configs.text(app, meta)
         check_text(host, text, what=_what(app, meta))
-        document = await _unsealed(host, app, meta)
+        document = await unsealed_config(host, app, meta)
     return document or await decrypted_config(host, app, meta)
 
 
@@ -87,7 +87,8 @@ async def decrypted_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocu
     return read_document(plain, app=app, meta=meta)
 
 
-async def _unsealed(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument | None:
+async def unsealed_config(host: Host, app: str, meta: ConfigMeta) -> ConfigDocument | None:
+    """The same from what is sealed of it, without the age key; None if this host does not open all of that."""
     pin, parts = meta.pin(), dict[str, bytes]()
     at_once = anyio.CapacityLimiter(_PROGRAMS)
 

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 PROJECT = Path(__file__).parents[2]
-TYPED = ("README.md", "docs/config.md", "docs/runbook.md")
-OTHERS = {"make", "install", "systemctl", "journalctl", "systemd-cgtop"}
+TYPED = ("README.md", "docs/config.md", "docs/runbook.md", "docs/secrets.md")
+OTHERS = {
+    *("make", "install", "systemctl", "journalctl", "systemd-cgtop"),
+    *("age-keygen", "cat", "export", "mkdir", "mv", "scp", "sops"),
+}
 
 
 def text_of(name: str) -> str:
@@ -77,7 +80,7 @@ def test_what_a_document_tells_to_type_works(name: str, tmp_path: Path) -> None:
     shell.type("init")
     shell.fake.boot()
     declared = tmp_path / "pvdify.toml"
-    declared.write_text(blocks(text_of(name), "toml")[0])
+    declared.write_text("".join(blocks(text_of(name), "toml")[:1]))
     for number, image in enumerate(sorted(set(re.findall(r"ghcr\.io/\S+:v\d", text_of(name)))), start=1):
         shell.fake.podman.registry[image] = Image(
             id=str(number) * 64,
@@ -118,7 +121,7 @@ def test_the_first_screen_has_the_two_commands_and_a_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook"))]
+    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook", "secrets"))]
 )
 def test_every_command_that_is_named_exists(name: str) -> None:
     named = re.findall(r"`(?:\w+=\w+ )?pvdify ([a-z][a-z:]*)", text_of(name))
@@ -127,7 +130,7 @@ def test_every_command_that_is_named_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook"))]
+    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook", "secrets"))]
 )
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", text_of(name))

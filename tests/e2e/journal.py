@@ -13,8 +13,9 @@ Line = dict[str, Any]
 
 
 def operations(bed: Bed, app: str) -> list[list[Line]]:
-    """The operations on *app*, oldest first, each as the lines of its journal."""
-    paths = sorted(bed.path("/var/lib/pvdify/operations").glob(f"*.{app}.jsonl"))
+    """The operations on *app*, or on the host as a whole where it is empty; oldest first, each as the lines of its journal."""
+    paths = sorted(bed.path("/var/lib/pvdify/operations").glob(f"*.{app}.jsonl" if app else "*.jsonl"))
+    paths = [path for path in paths if app or "." not in path.stem]
     return [lines for path in paths if (lines := _lines(path.read_bytes()))]
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from pvdify.errors import ConfigTamperedError, KeyMissingError, NotSealedError, RefusedError, SecretsError
+from pvdify.errors import (
+    ConfigTamperedError,
+    KeyMissingError,
+    NotSealedError,
+    OperationFailedError,
+    RefusedError,
+    SecretsError,
+)
 from pvdify.model.requests import Init, Nothing
 from pvdify.model.vault import SealWith
 from pvdify.ops.host_secrets import logins
@@ -60,6 +67,17 @@ async def test_a_host_with_another_key_opens_everything_again(safe: Safe) -> Non
     assert frozenset(VERSIONS) == await opened(safe)
     assert {"ghcr.io": "ada:s3cret"} == await logins(safe.world.process())
     assert [] == safe.world.problems()
+
+
+async def test_an_app_that_cannot_be_given_its_config_says_what_to_type(safe: Safe) -> None:
+    before = safe.world.seen()
+    safe.world.fake.seal.key = "host-2"
+
+    with pytest.raises(OperationFailedError, match="does not open on this host") as caught:
+        await safe.world.do("restart")
+
+    assert "pvdify secrets:reseal" in caught.value.hint
+    assert before == safe.world.seen()
 
 
 async def test_what_runs_or_is_next_comes_first(safe: Safe) -> None:

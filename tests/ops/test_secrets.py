@@ -298,6 +298,23 @@ async def test_with_a_key_of_the_team_a_lost_one_of_the_host_is_replaced(safe: S
     assert frozenset(VERSIONS) == await safe.opened_by(team)
 
 
+async def test_with_what_is_sealed_a_lost_key_is_replaced_that_nobody_has(safe: Safe) -> None:
+    before, any_key = await safe.read(), await safe.world.fake.secrets.new_key()
+    safe.world.settings.age_key.unlink()
+    safe.world.settings.age_key.write_text(any_key.text())
+    sealed = safe.world.settings.sealed(APP, 1, "env")
+    good = sealed.read_bytes()
+    sealed.write_bytes(b"")
+    with pytest.raises(KeyMissingError, match="c1 of blog"):
+        await safe.rotate()
+
+    sealed.write_bytes(good)
+    await safe.rotate()
+
+    assert before == await safe.read()
+    assert frozenset() == await safe.opened_by(any_key)
+
+
 async def test_a_key_that_does_not_open_what_is_encrypted_for_it_drops_no_other(safe: Safe) -> None:
     """A key file is a text file: somebody may have put the wrong `# public key:` above a key."""
     (old,), stranger = safe.keys, await safe.world.fake.secrets.new_key()
