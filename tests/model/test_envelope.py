@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOST, TEAM, OTHER = (f"age1{letter * 58}" for letter in "qpz")
+ONCE = Path(__file__).parents[1] / "store/once"
 CANARY = "canary-51c9"
 DOCUMENT = ConfigDocument(
     app="blog", version=7, salt="salt", vars={"A": CANARY, "B_unencrypted": "", "C": "1"}, files={"one": b"1"}
@@ -74,6 +76,19 @@ def refuse(document: object) -> str:
 
 def test_what_pvdify_writes_is_taken() -> None:
     check(TEXT)
+
+
+@pytest.mark.parametrize("name", ["blog", "host"])
+def test_what_sops_really_writes_is_taken(name: str) -> None:
+    text = (ONCE / f"{name}.c1.sops.json").read_bytes()
+    readers = (
+        "age1kay864lrl8d5lvdkapnhykfdp7axx3926cmhdr7grnaf4dr6aemqm8hrc0",
+        "age1v693zeumute9upr7y2he9su6nmecfy83r6a6ekqawdnw9euzkvkqywp9vr",
+    )
+
+    check(text, expected=readers, allowed=readers)
+    with pytest.raises(ConfigTamperedError):
+        check(text)
 
 
 @pytest.mark.parametrize("name", [*FOREIGN, *OTHER_RULES])
