@@ -8,6 +8,7 @@ from pvdify.errors import AppBusyError, PvdifyError
 from pvdify.model.event import EventKind, OperationRecord, Outcome
 from pvdify.ops.converge import converge
 from pvdify.ops.locking import held
+from pvdify.ops.perform import OF_SECRETS
 from pvdify.ops.remove import remove
 from pvdify.ops.running import Running
 from pvdify.plan.history import CHANGE, CONFIG
@@ -36,7 +37,8 @@ async def recover_all(host: Host, say: Callable[[str], None]) -> bool:
     for record in records:
         if not record.app and not host.state.is_running(record.id):
             _bury(host, record)
-            say(f"{record.name} ({record.id}) was cut off; what it did to apps is theirs")
+            rest = "typed again, it goes on" if record.name in OF_SECRETS else "what it did to apps is theirs"
+            say(f"{record.name} ({record.id}) was cut off; {rest}")
     for app in sorted({record.app for record in records if record.app}):
         try:
             with host.state.app_lock(app, "recovery"):

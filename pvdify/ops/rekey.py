@@ -62,12 +62,12 @@ async def _encrypt_all(host: Host, running: Running) -> int:
     while True:
         async with running.step("encrypt"):
             count += await _encrypt_pending(host, running)
-        async with running.step("settle"), held(host.state.vault.try_alone):
+        async with running.step("finish"), held(host.state.vault.try_alone):
             # who began before the readers changed has written by now, and maybe for the old ones
             if not await anyio.to_thread.run_sync(pending, host):
                 for app in host.state.configs.owners():
                     host.state.configs.sweep(app)
-                host.state.vault.settle()
+                host.state.vault.finish()
                 return count
 
 

@@ -100,7 +100,7 @@ class Vault:
         """Whom all is encrypted for: the host, and whoever was added."""
         return self.readers().wanted
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """Let go of every key but the first, and of whoever leaves; the caller has the lock on keys, and all files are for the right ones."""
         keys, settings = self.keys(), self.settings()
         if settings.unfinished or settings.leaving:
