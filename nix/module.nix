@@ -11,11 +11,14 @@ let
   state = "/var/lib/pvdify";
   share = "${cfg.package}/${pkgs.python3.sitePackages}/pvdify";
   programs = [
+    pkgs.age
+    pkgs.coreutils
     pkgs.gawk
     pkgs.gnused
     pkgs.haproxy
     pkgs.iproute2
     pkgs.podman
+    pkgs.sops
     pkgs.systemd
   ];
   tls = "/etc/pvdify/tls";
