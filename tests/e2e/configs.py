@@ -41,8 +41,15 @@ def put(
 
 def ask(operator: Operator, path: str, *options: str, body: str | None = None) -> dict[str, Any]:
     """What is answered on the host's own socket."""
-    found: dict[str, Any] = json.loads(operator.bed.run(*_CURL, *options, f"{_API}/{path}", input=body).stdout)
+    found: dict[str, Any] = json.loads(answered(operator, path, *options, body=body))
     return found
+
+
+def answered(operator: Operator, path: str, *options: str, body: str | None = None) -> str:
+    """The same as it is written; of what does not end, what came in the first two seconds."""
+    return operator.bed.run(
+        *_CURL, "-m", "2" if body is None else "60", *options, f"{_API}/{path}", input=body, check=False
+    ).stdout
 
 
 def noise(number: int, size: int) -> bytes:
@@ -77,4 +84,7 @@ def read(operator: Operator, app: str, name: str) -> bytes:
         f"http://127.0.0.1:{row(operator.bed, app).front}/read?path=/run/secrets/{name}",
     )
     operator.bed.run(*argv)
-    return operator.bed.path("/tmp/read").read_bytes()
+    found = operator.bed.path("/tmp/read")
+    data = found.read_bytes()
+    found.unlink()
+    return data

@@ -2,10 +2,10 @@
 
 import functools
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.bed import Bed, cache, prepared
+from tests.e2e.bed.prepared import Prepared
 
 CHECKOUT = "/opt/pvdify-source"
 
@@ -17,13 +17,13 @@ _SHIPPED = (
 )
 
 
-def installed() -> Bed:
+def installed(directory: Path | None = None) -> Bed:
     """Make a bed, off, with pvdify installed and no app on it; installing is done once for each state of the sources."""
-    return _installed()()
+    return _installed()(directory)
 
 
 @functools.cache
-def _installed() -> Callable[[], Bed]:
+def _installed() -> Prepared:
     """Return what makes such a bed, the same one for the life of this process."""
     parts = [_PROJECT / name for name in _SHIPPED]
     key = cache.digest(

@@ -1,14 +1,20 @@
 """Beds that start from a state that was prepared once: everything installed, say."""
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from tests.e2e.bed import cache, layers
 from tests.e2e.bed.bed import Bed
 
 
-def prepared(key: str, prepare: Callable[[Bed], None]) -> Callable[[], Bed]:
+class Prepared(Protocol):
+    """Makes a bed that is off, in a directory of its own if none is said."""
+
+    def __call__(self, directory: Path | None = None) -> Bed: ...
+
+
+def prepared(key: str, prepare: Callable[[Bed], None]) -> Prepared:
     """Return what makes beds (off) in the state that *prepare* leaves a booted one in.
 
     *key* names what that state depends on (a hash of the sources, say); the cache keeps the state
@@ -26,9 +32,9 @@ def prepared(key: str, prepare: Callable[[Bed], None]) -> Callable[[], Bed]:
             raise
         bed.destroy(keep=True)
 
-    def create() -> Bed:
+    def create(directory: Path | None = None) -> Bed:
         name = cache.digest(key.encode(), layers.base().key.encode())
         state = cache.layer("prepared", name, build).path / "bed"
-        return Bed.create(above=[state / "upper"], real=state / "real")
+        return Bed.create(directory, above=[state / "upper"], real=state / "real")
 
-    return functools.wraps(prepare)(create)
+    return create
