@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -46,7 +48,6 @@ from tests.fakes import FakeHost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pvdify.model.answers import Changed
     from pvdify.model.event import Event
@@ -126,7 +127,7 @@ class World:
         """The same host once more, in *directory*: what is done to one of them the other does not see."""
         other = World(directory)
         other.settings.run.rmdir()
-        shutil.copytree(self.settings.state, other.settings.state, symlinks=True)
+        shutil.copytree(self.settings.state, other.settings.state, symlinks=True, copy_function=_copied)
         shutil.copytree(self.settings.run, other.settings.run, symlinks=True)
         other.fake = deepcopy(self.fake)
         other.fake.systemd.current = other.fake.router.current = other.settings.current
@@ -210,6 +211,14 @@ class World:
         found += [f"left over {path.name}" for path in self.settings.app(APP).glob(".slot*")]
         found += [f"unfinished {record.name}" for record in state.records(unfinished_only=True)]
         return found
+
+
+def _copied(source: str, target: str) -> None:
+    """Copy a file, but for those of the reserve, which hold nothing and are only ever removed."""
+    if Path(source).parent.name == "reserve":
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 def _unreadable(state: State, row: AppRow) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from pvdify.errors import DiskLowError, NotSealedError, StateError
 from pvdify.model.config import ConfigMeta
+from pvdify.store.paths import Settings
 from pvdify.store.state import State
 from tests.store.example import state_in
 from tests.store.faults import CHANGES, MAKES, NEEDS_ROOM, broken, failing, killed
@@ -20,13 +21,20 @@ def reopened(state: State) -> State:
     return State(state.settings)
 
 
+def bare(directory: Path) -> State:
+    """A state directory with nothing in it, not even a reserve."""
+    state = State(Settings(state=directory / "state", run=directory / "run"))
+    state.settings.secrets.mkdir(parents=True)
+    return state
+
+
 def each_kill(
     directory: Path, action: Callable[[State], object], *, before: Callable[[State], object] = lambda state: None
 ) -> list[State]:
     """What *action* leaves, killed before each of its calls in turn, and at last not killed."""
     states = []
     for number in count():
-        state = state_in(directory / str(number))
+        state = bare(directory / str(number))
         before(state)
         states.append(reopened(state))
         if not killed(lambda state=state: action(state), at=number):  # type: ignore[misc,arg-type] # a lambda's default
@@ -136,7 +144,7 @@ def test_a_full_disk_takes_the_reserve_once(tmp_path: Path) -> None:
 def test_a_disk_that_stays_full_leaves_nothing_of_a_version(tmp_path: Path, reason: int) -> None:
     hints = []
     for number in count():
-        state = state_in(tmp_path / str(number))
+        state = bare(tmp_path / str(number))
         add(state)
         with broken(reason, names=MAKES, at=number) as fault:
             try:
@@ -155,7 +163,7 @@ def test_a_disk_that_stays_full_leaves_nothing_of_a_version(tmp_path: Path, reas
 def test_a_sync_that_fails_leaves_nothing_and_the_next_try_works(tmp_path: Path) -> None:
     failures = 0
     for number in count():
-        state = state_in(tmp_path / str(number))
+        state = bare(tmp_path / str(number))
         add(state)
         with failing(errno.EIO, at=number, names=frozenset({"fsync"})):
             try:
@@ -172,7 +180,7 @@ def test_a_sync_that_fails_leaves_nothing_and_the_next_try_works(tmp_path: Path)
 def test_no_error_is_left_without_words_and_none_tells_what_is_kept(tmp_path: Path) -> None:
     errors: list[StateError] = []
     for number in count(step=2):
-        state = state_in(tmp_path / str(number))
+        state = bare(tmp_path / str(number))
         with failing(errno.EACCES, at=number, names=CHANGES - {"close"}) as calls:
             try:
                 add(state)
