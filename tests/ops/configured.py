@@ -20,7 +20,7 @@ CANARY = "canary-51c9"
 
 def given(world: World, version: int) -> dict[str, str]:
     """The variables that the youngest web process of a release got from its config, and its secret files, at its last start."""
-    found = {}
+    found: dict[str, str] = {}
     units = sorted(unit for unit in world.fake.systemd.given if unit.startswith(f"pvdify-{APP}-v{version}-web-"))
     for name, data in world.fake.systemd.given[units[-1]].items():
         part = name.split(".", 3)[3]
