@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+    from typing import BinaryIO
 
     from pvdify.model.image import Image
     from pvdify.model.names import UnitName
     from pvdify.model.vault import AgeKey, SealWith
 
 Progress = Callable[[str], Awaitable[None]]
+Feed = Callable[["BinaryIO"], None]
+"""Writes a stream, in a thread: the other end may be slow, and no more is kept than a pipe holds."""
+Take = Callable[["BinaryIO"], None]
+"""Reads a stream to its end, in a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,6 +353,22 @@ class Memory(Protocol):
         """The swap areas that keep what they are given, and keep it in the clear: neither encrypted nor in memory themselves."""
 
 
+class Lockbox(Protocol):
+    """Long streams that only the holders of a key read; nothing of them is ever on the disk in the clear."""
+
+    async def lock(self, feed: Feed, take: Take, *, recipients: tuple[str, ...]) -> None:
+        """Encrypt what *feed* writes for *recipients*; *take* reads the result.
+
+        What either of them raises comes through, and ends the other. Raise `SecretsError` where the result is not whole.
+        """
+
+    async def unlock(self, feed: Feed, take: Take, *, what: str, keys: tuple[str, ...]) -> None:
+        """Decrypt what *feed* writes with one of *keys*; *take* reads what it holds, of which each piece was proven to be whole.
+
+        Raise `KeyMissingError` if no key fits, and `BackupError`, naming *what*, if a piece is not whole or one is missing, be it the last.
+        """
+
+
 class Clock(Protocol):
     """The time of day; waiting is anyio's."""
 
@@ -372,4 +393,5 @@ class Ports:
     secrets: Secrets
     seal: Seal
     memory: Memory
+    lockbox: Lockbox
     clock: Clock

@@ -11,6 +11,7 @@ from pvdify.store.state import State
 
 def local_host(settings: Settings | None = None) -> Host:
     """The host that this process runs on, its state where *settings* say, else where pvdify keeps it."""
+    from pvdify.adapters.age import Age
     from pvdify.adapters.clock import SystemClock
     from pvdify.adapters.console import Terminal
     from pvdify.adapters.creds import SystemdCreds
@@ -41,6 +42,7 @@ def local_host(settings: Settings | None = None) -> Host:
             secrets=Sops(),
             seal=SystemdCreds(),
             memory=Kernel(),
+            lockbox=Age(),
             clock=SystemClock(run),
         ),
         state=State(settings),

@@ -159,19 +159,48 @@ async def _write(stream: ByteSendStream | None, text: bytes) -> None:
 
 
 @asynccontextmanager
+async def between(*argv: str, reads: int, writes: int, lent: tuple[int, ...] = ()) -> AsyncIterator[Process]:
+    """Have a program that reads the descriptor *reads* and writes to *writes*; *lent* are open to it too, by their numbers.
+
+    What it complains of comes on its standard error. At the end of the block it is killed, with all that it started.
+    """
+    process = await _opened(argv, _environment(), stdin=reads, stdout=writes, lent=lent)
+    try:
+        yield process
+    finally:
+        await _killed(process)
+
+
+def kill(process: Process) -> None:
+    """Kill a program of `between` at once, with all that it started; one that is gone already is fine."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@asynccontextmanager
 async def _started(argv: tuple[str, ...], env: Mapping[str, str], *, has_stdin: bool) -> AsyncIterator[Process]:
     process = await _opened(argv, env, stdin=PIPE if has_stdin else DEVNULL)
     try:
         yield process
     finally:
-        with anyio.CancelScope(shield=True):
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            await _ended(process)
+        await _killed(process)
 
 
-async def _opened(argv: tuple[str, ...], env: Mapping[str, str], *, stdin: int | None) -> Process:
+async def _killed(process: Process) -> None:
+    with anyio.CancelScope(shield=True):
+        kill(process)
+        await _ended(process)
+
+
+async def _opened(
+    argv: tuple[str, ...],
+    env: Mapping[str, str],
+    *,
+    stdin: int | None,
+    stdout: int = PIPE,
+    lent: tuple[int, ...] = (),
+) -> Process:
     """Start a program; without *stdin* it is in front, with our own standard streams and in our session.
 
     Cancelled halfway, asyncio would lose sight of it: the start is waited for, which takes milliseconds.
@@ -180,7 +209,9 @@ async def _opened(argv: tuple[str, ...], env: Mapping[str, str], *, stdin: int |
         with anyio.fail_after(None, shield=True):
             if stdin is None:
                 return await open_process(argv, stdin=None, stdout=None, stderr=None, env=env)
-            return await open_process(argv, stdin=stdin, stdout=PIPE, stderr=PIPE, env=env, start_new_session=True)
+            return await open_process(
+                argv, stdin=stdin, stdout=stdout, stderr=PIPE, env=env, start_new_session=True, pass_fds=lent
+            )
     except FileNotFoundError as error:
         raise ProgramMissingError(argv[0]) from error
     except OSError as error:

@@ -110,6 +110,8 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry("init", "host", "Make the state directory and the first generation."),
             Entry("doctor", "host", "Check everything that pvdify stands on."),
             Entry("gc", "host", "Remove generations, images and journals that nobody needs."),
+            Entry("backup", "backup", "Write all of the host into one encrypted file."),
+            Entry("restore", "backup", "Make a bare host what a backup was made of, and start its apps."),
             Entry("generations", "generations", "List the generations that are kept, newest first."),
             Entry("generations:diff", "generations", "Show what changed from one generation to another."),
             Entry("generations:switch", "generations", "Bring every app back to its release in a generation."),

@@ -6,6 +6,7 @@ Six families exist because callers treat them differently (exit status, HTTP sta
 
 from __future__ import annotations
 
+from pvdify.errors.backup import BackupError, RestoreUnfinishedError
 from pvdify.errors.failure import (
     Exit,
     Failure,
@@ -76,6 +77,7 @@ __all__ = [
     "AppExistsError",
     "AppNotFoundError",
     "ArchitectureError",
+    "BackupError",
     "CancelledOperationError",
     "CommandError",
     "ConfigNotFoundError",
@@ -110,6 +112,7 @@ __all__ = [
     "ReleaseNotFoundError",
     "RenderError",
     "ReplayedError",
+    "RestoreUnfinishedError",
     "RouterError",
     "SecretsError",
     "SpecError",

@@ -26,7 +26,7 @@ from pvdify.model.slot import (
 )
 from pvdify.model.token import AppPattern, TokenId, TokenName
 from pvdify.model.variables import EnvKey, EnvValue
-from pvdify.model.vault import Recipient, SealWith
+from pvdify.model.vault import Identity, Recipient, SealWith
 
 Count = Annotated[int, Meta(ge=0, le=100)]
 Version = Annotated[int, Meta(ge=1, le=999_999_999)]
@@ -43,6 +43,7 @@ RegistryHost = Annotated[
 ]
 
 
+FilePath = Annotated[str, Meta(min_length=1, max_length=4096)]
 TokenDays = Annotated[int, Meta(ge=1, le=3650)]
 
 
@@ -312,6 +313,26 @@ class UnsetConfig(Request, frozen=True, kw_only=True):
     app: AppName
     key: EnvKey
     deploy: bool = True
+
+
+class Backup(Request, frozen=True, kw_only=True):
+    """Write all of the host into *file* (`-`: standard output), for the recipients *to*; without those, for whoever else reads its secrets."""
+
+    file: FilePath
+    to: Annotated[tuple[Recipient, ...], Meta(max_length=100)] = ()
+    volumes: bool = False
+    force: bool = False
+
+
+class Restore(Request, frozen=True, kw_only=True):
+    """Make a bare host what *file* is a backup of, which one of *keys* opens; without those, the host's own."""
+
+    file: FilePath
+    keys: Annotated[tuple[Identity, ...], Meta(max_length=100)] = ()
+
+    def __repr__(self) -> str:
+        """Name the file, and no key."""
+        return f"Restore({self.file})"
 
 
 class ForRecipient(Request, frozen=True, kw_only=True):

@@ -19,7 +19,12 @@ Recipient = Annotated[
 ]
 """No other kind: those of plugins would make whoever encrypts run a program of that name."""
 _IS_RECIPIENT: Final = re.compile(closed(_RECIPIENT))
-_SECRET: Final = re.compile(r"^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$", re.MULTILINE)
+_IDENTITY: Final = r"AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}"
+Identity = Annotated[
+    str, Meta(pattern=closed(_IDENTITY), description="an age key of the kind X25519, as age-keygen writes it")
+]
+"""No other kind: those of plugins would make whoever decrypts run a program of that name."""
+_SECRET: Final = re.compile(rf"^{_IDENTITY}$", re.MULTILINE)
 _PUBLIC: Final = re.compile(rf"^# public key: ({_RECIPIENT})$", re.MULTILINE)
 
 
@@ -52,6 +57,11 @@ def keys_of(text: str) -> tuple[AgeKey, ...]:
         if len(before) > len(found):
             found.append(AgeKey(public=before[-1], secret=match[0]))
     return tuple(found)
+
+
+def identities_of(text: str) -> tuple[str, ...]:
+    """The secret keys in a file that somebody keeps them in, whatever else stands there."""
+    return tuple(line for line in map(str.strip, text.splitlines()) if _SECRET.search(line))
 
 
 def is_recipient(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pvdify.errors import PvdifyError
 from pvdify.model.caller import Asked
 from pvdify.model.event import Outcome
+from pvdify.operations.backup import CHECK, RESTORE
 from pvdify.operations.host import INIT
 from pvdify.ops.perform import Admit, anybody, audited
 
@@ -86,8 +87,8 @@ class Door:
                 audited(self.host, asked, operation.name, outcome=outcome.value, app=app, code=code)
 
     def _checked(self, operation: Operation[Q, A], request: Q) -> Q:
-        """*request*, parsed again; and only `init` may find no state directory that this pvdify can read."""
+        """*request*, parsed again; only for a few may there be no state directory, or half of one."""
         parsed = operation.parsed(request)
-        if operation.name != INIT.name:
-            self.host.state.check()
+        if operation.name not in {INIT.name, CHECK.name}:
+            self.host.state.check(is_restoring=operation.name == RESTORE.name)
         return parsed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pvdify.operations import (
     apps,
+    backup,
     config,
     declared,
     generations,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 # Any: each has types of its own, and whoever looks one up by name reads them from it
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     operation.name: operation
-    for noun in (apps, releases, config, secrets, ps, logs, registry, declared, generations, host, journal, tokens)
+    for noun in (
+        *(apps, releases, config, secrets, ps, logs, registry, declared, generations, host, journal, tokens),
+        backup,
+    )
     for operation in noun.ALL
 }

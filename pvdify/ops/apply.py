@@ -12,6 +12,7 @@ from pvdify.model.answers import Changed, PlanAnswer, PlanStep
 from pvdify.model.caller import Asked
 from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply, Deploy, Scale
+from pvdify.ops.bring_up import bring_up
 from pvdify.ops.create import create_from
 from pvdify.ops.deploy import Pin, config_in_force, config_meta, deploy, deployed, give_traffic, recorded
 from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 async def plan(host: Host, request: Apply) -> PlanAnswer:
     """What `apply` would do; nothing is changed."""
     drift = host.state.drift(host.state.current().number)
-    steps: list[PlanStep] = []
+    restoring = host.state.backups.restoring()
+    waiting = restoring.waiting if restoring else ()
+    steps = [
+        PlanStep(app=name, action="restore", detail="it did not come up yet since it was restored")
+        for name in waiting
+        if request.app in {None, name}
+    ]
     for slot in _slots(host, request):
         todos = await _todo(host, slot, drift, deploys=request.deploy)
         steps += [PlanStep(app=one.app, action=one.action.value, detail=one.detail) for one in todos]
@@ -51,9 +58,9 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
     """Do what `plan` says, app by app; each is an operation of its own, and one that fails does not stop the others."""
     slots = _slots(host, request)
     drift = host.state.drift(host.state.current().number)
-    done: list[str] = []
-    failures: list[tuple[str, PvdifyError]] = []
     await heal_host(host, running)
+    done, not_up = await bring_up(host, running, request.app)
+    failures: list[tuple[str, PvdifyError]] = [*not_up.items()]
     for slot in slots:
         is_new = not host.state.has_slot(slot.name)
         try:

@@ -70,6 +70,13 @@ async def _state(host: Host) -> Checks:
         yield ok("operations", "none is unfinished")
 
 
+async def _restore(host: Host) -> Checks:
+    restoring = host.state.backups.restoring()
+    if restoring is not None:
+        waiting = ", ".join(restoring.waiting) or "nothing"
+        yield warn("restore", f"{waiting} did not come up yet since it was restored", "pvdify apply")
+
+
 async def _whole_tree(host: Host) -> Checks:
     manifest = host.state.current()
     await validate(host, host.state.generation_path(manifest.number), tuple(manifest.files))
@@ -170,6 +177,7 @@ async def _app(host: Host, manifest: Manifest, row: AppRow) -> Checks:
 _LOOKS: Final[dict[str, Callable[[Host], Checks]]] = {
     "programs": _programs,
     "state": _state,
+    "restore": _restore,
     "artefacts": _whole_tree,
     "disk": _disk,
     "router": _router,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pvdify.ports import (
         Clock,
         Console,
+        Lockbox,
         Logs,
         Memory,
         Network,
@@ -85,6 +86,11 @@ class Host:
     def memory(self) -> Memory:
         """The host's memory."""
         return self.ports.memory
+
+    @property
+    def lockbox(self) -> Lockbox:
+        """Long streams that only the holders of a key read."""
+        return self.ports.lockbox
 
     @property
     def clock(self) -> Clock:

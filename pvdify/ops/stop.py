@@ -9,8 +9,11 @@ import anyio
 from pvdify.errors import RefusedError
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
+from pvdify.model.image import image_ref
 from pvdify.model.names import WEB
 from pvdify.model.quantity import seconds
+from pvdify.ops.deploy import fetched
+from pvdify.ops.locking import held
 from pvdify.ops.move import drain, route
 from pvdify.ops.publish import publish
 from pvdify.ops.recover import recover
@@ -63,8 +66,12 @@ async def start_app(host: Host, running: Running, request: ForApp) -> Changed:
             release=row.live,
         )
     running.names_release(row.live, from_release=row.live)
-    wish = Wish(release=host.state.release(app, row.live), counts=row.formation, reason=f"{app}: start")
-    serving = await carry_out(host, running, wish)
+    release = host.state.release(app, row.live)
+    async with held(host.state.try_share_images):
+        if await host.podman.image(release.image) is None:
+            async with running.step("pull"):
+                await fetched(host, running, image_ref(release.image))
+        serving = await carry_out(host, running, Wish(release=release, counts=row.formation, reason=f"{app}: start"))
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,

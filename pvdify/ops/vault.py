@@ -143,9 +143,11 @@ async def keep_config(host: Host, document: ConfigDocument, *, actor: str, opera
         )
 
 
-async def sealed_parts(host: Host, document: ConfigDocument, pin: ConfigPin) -> Mapping[str, bytes]:
-    """Each part of *document*, sealed for this host under the name that units load it by."""
-    key = host.state.vault.settings().seal
+async def sealed_parts(
+    host: Host, document: ConfigDocument, pin: ConfigPin, *, key: SealWith | None = None
+) -> Mapping[str, bytes]:
+    """Each part of *document*, sealed for this host under the name that units load it by; without *key* as the host is set."""
+    key = key or host.state.vault.settings().seal
     return {
         part: await host.seal.seal(pin.credential(document.app, part), document.part(part), key=key)
         for part in (*pin.parts(), SALT)

@@ -34,12 +34,15 @@ from pvdify.store.files import PRIVATE, replace, sync_directory, told, write_who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from pvdify.store.paths import Settings
     from pvdify.store.reserve import Reserve
 
 TORN: Final = "audit.torn"
 """The action of a line that says how much of another one a power cut had left behind it."""
+ASIDE: Final = "audit.before-restore.jsonl"
+"""Where the audit is that a host had before it took over another one's."""
 _PIECE: Final = 1 << 14
 _WITNESS: Final = re.compile(closed(r"(?P<seq>[0-9]{12}) (?P<hash>[0-9a-f]{64})\n"))
 
@@ -126,6 +129,28 @@ class Audit:
         return tuple(found)
 
     @contextmanager
+    def copied(self) -> Iterator[tuple[int, int]]:
+        """The file, open to be read, and where its last whole line ends: what stands before that never changes, whoever appends meanwhile."""
+        with told(f"read {self._path}"), self._held() as descriptor:
+            size = self._end_of(descriptor).size
+            copy = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield copy, size
+        finally:
+            os.close(copy)
+
+    def adopt(self, new: Path, head: Head) -> None:
+        """Let the audit *new*, which ends in *head*, be the one that is gone on with; the first one that was here is put aside."""
+        with told(f"write {self._path}"), self._held():
+            with suppress(FileExistsError):
+                os.link(self._path, self._path.with_name(ASIDE))
+            self._witness_path.unlink(missing_ok=True)
+            new.rename(self._path)
+            if head.seq:
+                replace(self._witness_path, _testimony(head), PRIVATE)
+            sync_directory(self._path.parent)
+
+    @contextmanager
     def _held(self) -> Iterator[int]:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = self._reserve.spend(lambda: os.open(self._path, flags, PRIVATE))
@@ -178,7 +203,7 @@ class Audit:
 
     def _testify(self, head: Head, *, is_new: bool) -> None:
         """Have the witness say *head*: the line is safe already, so failing is no matter."""
-        text = f"{head.seq:012} {head.hash}\n".encode()
+        text = _testimony(head)
         with suppress(OSError):
             if is_new:
                 self._reserve.spend(lambda: replace(self._witness_path, text, PRIVATE))
@@ -188,6 +213,10 @@ class Audit:
                 os.pwrite(descriptor, text, 0)
             finally:
                 os.close(descriptor)
+
+
+def _testimony(head: Head) -> bytes:
+    return f"{head.seq:012} {head.hash}\n".encode()
 
 
 def _findings(end: _End, witness: Head | None, at: str) -> Iterator[AuditEntry]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pvdify.store.paths import Settings
     from pvdify.store.reserve import Reserve
 
+_TRIES: Final = 5
 _FILE: Final = re.compile(closed(r"c(?P<version>[1-9][0-9]{0,8})\.toml"))
 _PART: Final = re.compile(closed(r"c(?P<version>[1-9][0-9]{0,8})(?:\.sops\.json)?"))
 _HALF: Final = re.compile(closed(r"\.c[1-9][0-9]{0,8}\.(?:toml|sops\.json)\.new"))
@@ -111,6 +112,25 @@ class Configs:
             self.sweep(app)
             self._reserve.spend(lambda: self._write(app, meta, text, sealed))
         return meta
+
+    def copied(self, app: str, version: int) -> tuple[bytes, bytes]:
+        """What is known of a version, and its SOPS file, as they belong together, also while it is written again."""
+        for _ in range(_TRIES):
+            meta = self.meta(app, version)
+            text = self.text(app, meta)
+            if sha256(text).hexdigest() in meta.texts:
+                return msgspec.toml.encode(meta), text
+        raise StateError(f"cannot copy c{version} of {app}: it is written again and again", hint="try again")
+
+    def files(self, app: str, meta: ConfigMeta, *, text: bytes, sealed: Mapping[str, bytes]) -> dict[Path, bytes]:
+        """What `add` would write of a version, for who writes very many at once."""
+        meta = msgspec.structs.replace(meta, texts=(sha256(text).hexdigest(),), sealed=_hashes(sealed))
+        parts = {self._settings.sealed(app, meta.version, part): data for part, data in sealed.items()}
+        return {
+            **parts,
+            self._text(app, meta.version): text,
+            self._meta(app, meta.version): msgspec.toml.encode(meta),
+        }
 
     def retext(self, app: str, version: int, text: bytes) -> None:
         """Put a newly encrypted *text* of the same version in the place of its SOPS file. Killed in between, either file is good."""

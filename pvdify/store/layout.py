@@ -6,12 +6,15 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from pvdify.errors import StateError, StateMissingError, StateTooNewError
+import msgspec
+
+from pvdify.errors import RestoreUnfinishedError, StateError, StateMissingError, StateTooNewError
 from pvdify.store.files import PRIVATE, PUBLIC, make_directory, replace, told
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pvdify.model.backup import Restoring
     from pvdify.store.paths import Settings
     from pvdify.store.reserve import Reserve
 
@@ -45,8 +48,8 @@ class Layout:
                 replace(settings.format, f"{FORMAT}\n".encode(), PUBLIC)
         return not was_there
 
-    def check(self) -> None:
-        """Look at the format before anything else is looked at."""
+    def check(self, *, is_restoring: bool = False) -> None:
+        """Look at the format before anything else is looked at; half of a host that is being restored is for who *is_restoring* it."""
         path = self._settings.format
         with told(f"read {path}"):
             try:
@@ -59,6 +62,10 @@ class Layout:
         if int(text) > FORMAT:
             message = f"cannot use {self._settings.state}: its format is {text}, this pvdify knows {FORMAT}"
             raise StateTooNewError(message, hint="install the newer pvdify that wrote it")
+        restoring = read_restoring(self._settings.restoring)
+        if restoring is not None and not restoring.is_unpacked and not is_restoring:
+            message = f"cannot use {self._settings.state}: a restore was begun and is not through"
+            raise RestoreUnfinishedError(message, hint="type the same `pvdify restore` again, or another backup's")
 
     def free_bytes(self) -> int:
         """Bytes that anybody may still use."""
@@ -90,6 +97,21 @@ class Layout:
                 remove_tree(path)
             self._reserve.fill()
         return tuple(str(path.relative_to(settings.state)) for path in gone)
+
+
+def read_restoring(path: Path) -> Restoring | None:
+    """How far a restore is; None where there is none."""
+    with told(f"read {path}"):
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return None
+    from pvdify.model.backup import Restoring
+
+    try:
+        return msgspec.json.decode(text, type=Restoring)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StateError(f"cannot read {path}: {error}", hint=f"restore again, or take it away: `rm {path}`") from error
 
 
 def put_away(path: Path) -> Path | None:

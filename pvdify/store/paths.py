@@ -96,6 +96,21 @@ class Settings:
         return self.state / "audit.head"
 
     @property
+    def restoring(self) -> Path:
+        """How far a restore is that is not through yet."""
+        return self.state / "restore.json"
+
+    @property
+    def restore_lock(self) -> Path:
+        """Held by whoever restores."""
+        return self.run / "restore.lock"
+
+    @property
+    def volumes(self) -> Path:
+        """The volumes of all apps, in Podman's store."""
+        return self.state / "storage" / "volumes"
+
+    @property
     def keys(self) -> Path:
         """The idempotency keys of the last day."""
         return self.state / "idempotency"

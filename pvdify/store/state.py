@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pvdify.model.manifest import Manifest
 from pvdify.store.audit import Audit
+from pvdify.store.backups import Backups
 from pvdify.store.configs import Configs
 from pvdify.store.generations import Generations, Staged
 from pvdify.store.journals import Journals
@@ -61,6 +62,7 @@ class State:
         self._tokens = Tokens(settings, reserve)
         self._audit = Audit(settings, reserve)
         self._keys = Keys(settings, reserve)
+        self.backups = Backups(settings, self._locks, self.configs, self._tokens, self._audit)
 
     # the directory as a whole
 
@@ -68,9 +70,12 @@ class State:
         """Make what is missing of the directory (but no generation); False if it was there. `StateTooNewError` if a newer pvdify's."""
         return self._layout.create()
 
-    def check(self) -> None:
-        """Raise `StateMissingError` or `StateTooNewError` unless this is a state directory that we can read; nothing is written."""
-        self._layout.check()
+    def check(self, *, is_restoring: bool = False) -> None:
+        """Raise `StateMissingError`, `StateTooNewError` or `RestoreUnfinishedError` unless this is a state directory that we can read.
+
+        Half of a host, as a restore makes it, can be read by who *is_restoring* alone. Nothing is written.
+        """
+        self._layout.check(is_restoring=is_restoring)
 
     def free_bytes(self) -> int:
         """Bytes that are free where the state directory is."""

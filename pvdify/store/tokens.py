@@ -74,6 +74,11 @@ class Tokens:
                 raise StateError(f"cannot add token {token.id}: there is one of that id", hint="try again")
             self._write((*tokens, token))
 
+    def take_over(self, tokens: tuple[Token, ...]) -> None:
+        """Have just *tokens*, which were another host's."""
+        with told(f"write {self._path}"), alone(self._path.parent):
+            self._write(tokens)
+
     def replace(self, token: Token) -> None:
         """Put *token* in the place of the one of its id."""
         token = from_value(token, Token, what="the token")

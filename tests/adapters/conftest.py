@@ -10,11 +10,13 @@ import pytest
 from tests.adapters import fake_worlds
 from tests.adapters.console_world import RealConsole
 from tests.adapters.network_world import RealNetwork
+from tests.fakes.lockbox import FakeLockbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pvdify.ports import Lockbox
     from tests.adapters import worlds
 
 IS_REAL = os.environ.get("PVDIFY_CONTRACT") == "real"
@@ -96,3 +98,12 @@ def seal() -> worlds.SealWorld:
 
         return RealSeal()
     return fake_worlds.Seal()
+
+
+@pytest.fixture
+def lockbox() -> Lockbox:
+    if IS_REAL:
+        from pvdify.adapters.age import Age
+
+        return Age()
+    return FakeLockbox()

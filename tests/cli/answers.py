@@ -41,6 +41,7 @@ from pvdify.model.answers import (
     WhoAmI,
 )
 from pvdify.model.audit import AuditLine, AuditVerdict
+from pvdify.model.backup_answers import BackedUp, BackupApp, BackupInfo, BackupVolume
 from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions, SecretsInfo
 from pvdify.model.event import Outcome
 from pvdify.model.release import AppStatus, ReleaseStatus
@@ -302,6 +303,49 @@ ANSWERS: dict[str, object] = {
         was_there=False,
         recipient=RECIPIENT,
         key_file="/var/lib/pvdify/secrets/age.key",
+    ),
+    "backup": BackedUp(
+        id="ab" * 16,
+        file="/srv/host.pvdify",
+        bytes=7 * 1024 * 1024,
+        sha256="0123456789abcdef" * 4,
+        recipients=(RECIPIENT,),
+        apps=("blog", "shop-staging"),
+        volumes=(BackupVolume(name="pvdify-blog-data", bytes=3 * 1024 * 1024, files=70, left_out=1),),
+    ),
+    "restore.check": BackupInfo(
+        id="ab" * 16,
+        file="/host.pvdify",
+        bytes=7 * 1024 * 1024,
+        sha256="0123456789abcdef" * 4,
+        made_at=AT,
+        made_by="ada",
+        host="one.example.org",
+        version="0.1.0",
+        apps=(
+            BackupApp(
+                name="blog",
+                environment=Environment.PRODUCTION,
+                release=2,
+                config=1,
+                bind_port=3000,
+                is_stopped=False,
+            ),
+            BackupApp(
+                name="shop-staging",
+                environment=Environment.STAGING,
+                release=None,
+                config=None,
+                bind_port=3001,
+                is_stopped=False,
+            ),
+        ),
+        volumes={"pvdify-blog-data": 3 * 1024 * 1024},
+        has_volumes=True,
+        recipients=(RECIPIENT,),
+        tokens=2,
+        audit_lines=123,
+        audit_broken_at=120,
     ),
     "operations.list": OPERATIONS,
     "operations.all": OPERATIONS,

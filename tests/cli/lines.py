@@ -6,6 +6,7 @@ from typing import Final
 
 from pvdify.model.requests import (
     Apply,
+    Backup,
     CreateApp,
     CreateToken,
     Deploy,
@@ -26,6 +27,7 @@ from pvdify.model.requests import (
     Request,
     Reseal,
     Restart,
+    Restore,
     Rollback,
     RotateToken,
     RunOnce,
@@ -61,6 +63,12 @@ COMMANDS: Final[dict[str, Line]] = {
     "doctor": (("doctor",), "doctor", Nothing()),
     "gc": (("gc",), "gc", Nothing()),
     "init": (("init",), "init", Init()),
+    "backup": (
+        ("backup", "/srv/host.pvdify", "--to", TEAM, "--volumes"),
+        "backup",
+        Backup(file="/srv/host.pvdify", to=(TEAM,), volumes=True),
+    ),
+    "restore-check": (("restore", "host.pvdify", "--to-check"), "restore.check", Restore(file="/host.pvdify")),
     "operations": (("operations", "blog"), "operations.list", ListOperations(app="blog")),
     "operations-all": (("operations:all",), "operations.all", ListAllOperations()),
     "operations-info": (("operations:info", ID), "operations.info", ForOperation(id=ID)),
@@ -136,6 +144,7 @@ CHANGES: Final[dict[str, Line]] = {
     "restart one": (("ps:restart", "blog", "worker"), "ps.restart", Restart(app="blog", process="worker")),
     "stop": (("ps:stop", "blog"), "ps.stop", ForApp(app="blog")),
     "start": (("ps:start", "blog"), "ps.start", ForApp(app="blog")),
+    "restore": (("restore", "/srv/host.pvdify"), "restore", Restore(file="/srv/host.pvdify")),
     "apply": (("apply",), "apply", Apply()),
     "apply one": (("apply", "-a", "blog", "--deploy"), "apply", Apply(app="blog", deploy=True)),
     "switch": (

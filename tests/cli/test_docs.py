@@ -121,7 +121,11 @@ def test_the_first_screen_has_the_two_commands_and_a_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook", "secrets"))]
+    "name",
+    [
+        "README.md",
+        *(f"docs/{one}.md" for one in ("backup", "cli", "config", "errors", "glossary", "runbook", "secrets")),
+    ],
 )
 def test_every_command_that_is_named_exists(name: str) -> None:
     named = re.findall(r"`(?:\w+=\w+ )?pvdify ([a-z][a-z:]*)", text_of(name))
@@ -130,7 +134,11 @@ def test_every_command_that_is_named_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{one}.md" for one in ("cli", "config", "errors", "glossary", "runbook", "secrets"))]
+    "name",
+    [
+        "README.md",
+        *(f"docs/{one}.md" for one in ("backup", "cli", "config", "errors", "glossary", "runbook", "secrets")),
+    ],
 )
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", text_of(name))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pvdify.ports import Ports
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
+from tests.fakes.lockbox import FakeLockbox
 from tests.fakes.memory import FakeMemory
 from tests.fakes.network import FakeNetwork
 from tests.fakes.podman import FakePodman
@@ -31,6 +32,7 @@ class FakeHost:
         self.console = FakeConsole()
         self.secrets = FakeSecrets()
         self.memory = FakeMemory()
+        self.lockbox = FakeLockbox()
         self.clock = FakeClock()
 
     @property
@@ -47,6 +49,7 @@ class FakeHost:
             secrets=self.secrets,
             seal=self.seal,
             memory=self.memory,
+            lockbox=self.lockbox,
             clock=self.clock,
         )
 
