@@ -71,7 +71,11 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         (
             Entry("secrets", "secrets", "Show who reads what is kept encrypted, and how it is sealed."),
             Entry("secrets:add", "secrets", "Let one more age key read everything that is kept encrypted."),
-            Entry("secrets:remove", "secrets", "Encrypt everything again without one of those who read it."),
+            Entry(
+                "secrets:remove",
+                "secrets",
+                "Encrypt everything again without one of those who read it; copies stay readable.",
+            ),
             Entry(
                 "secrets:rotate",
                 "secrets",

@@ -41,7 +41,7 @@ async def secrets_add(session: Session, *, recipient: str) -> None:
 
 @command("secrets:remove", _recipient(), examples=(f"pvdify secrets:remove {_TEAM}",), changes=True)
 async def secrets_remove(session: Session, *, recipient: str) -> None:
-    """Encrypt everything again without one of those who read it.
+    """Encrypt everything again without one of those who read it; copies stay readable.
 
     Whoever has that key may have copied the secrets before: change them, too.
     """

@@ -29,7 +29,7 @@ ADD: Final = Operation(
 )
 REMOVE: Final = Operation(
     name="secrets.remove",
-    summary="Encrypt everything again without one of those who read it; what they have copied they keep.",
+    summary="Encrypt everything again without one of those who read it; copies stay readable.",
     request=ForRecipient,
     answer=Changed,
     run="pvdify.ops.secrets:remove_recipient",
