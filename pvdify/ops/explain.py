@@ -14,7 +14,8 @@ from pvdify.errors import (
     UnitFailedError,
 )
 from pvdify.model.names import RELEASE_PROCESS
-from pvdify.ops.vault import prove_config
+from pvdify.model.veil import veiled
+from pvdify.ops.vault import pinned_config, prove_config
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,7 +50,7 @@ async def explained(
 ) -> OperationFailedError:
     """*error* of *instance*, with everything that helps to mend it."""
     (status,) = await host.systemd.show(instance.unit)
-    tail = await host.logs.tail(instance.unit, since=since, lines=_LINES)
+    tail = await _tail(host, instance, since=since)
     is_oom = status.result == "oom-kill" or await host.logs.was_oom_killed(instance.unit, since=since)
     end = _exit(status, is_oom=is_oom)
     if not tail and await _is_shut(host, instance, end):
@@ -67,6 +68,19 @@ async def explained(
             unchanged=unchanged,
         )
     )
+
+
+async def _tail(host: Host, instance: Instance, *, since: datetime) -> tuple[str, ...]:
+    """What *instance* wrote last, without values of its config; not shown where that does not open, as nobody knows them."""
+    lines = await host.logs.tail(instance.unit, since=since, lines=_LINES)
+    release = host.state.release(instance.app, instance.version)
+    if not lines or release.config is None:
+        return lines
+    try:
+        document = await pinned_config(host, instance.app, release.config)
+    except PvdifyError:
+        return ("(not shown, as its config cannot be read and may be in it)",)
+    return veiled(lines, document) if document else lines
 
 
 async def _is_shut(host: Host, instance: Instance, end: Exit | None) -> bool:

@@ -80,3 +80,26 @@ async def test_one_with_config_that_wrote_something_before_was_given_it(world: W
 
     assert f"exited with status {CREDENTIALS}" in found.message
     assert ("cannot read my own settings",) == found.log_tail
+
+
+async def test_what_it_wrote_of_its_config_is_kept_nowhere(world: World) -> None:
+    await world.set({"URL": "db://blog:canary@db"})
+    world.fake.systemd.crashing["pvdify-blog-v3-*"] = 1
+    later = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=1)
+    world.fake.logs.write("pvdify-blog-v3-web-1.service", "cannot reach db://blog:canary@db", at=later)
+
+    found = await failure(world, "v2")
+
+    assert ("cannot reach [URL]",) == found.log_tail
+
+
+async def test_what_it_wrote_is_not_shown_where_nobody_knows_what_to_leave_out(world: World) -> None:
+    await world.set({"TOKEN": "canary"})
+    (world.settings.configs("blog") / "c1.sops.json").unlink()
+    world.fake.systemd.crashing["pvdify-blog-v3-*"] = 1
+    later = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=1)
+    world.fake.logs.write("pvdify-blog-v3-web-1.service", "my token is canary", at=later)
+
+    found = await failure(world, "v2")
+
+    assert ("(not shown, as its config cannot be read and may be in it)",) == found.log_tail
