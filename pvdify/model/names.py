@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final, NewType
+from typing import TYPE_CHECKING, Annotated, Final, NewType
 
 from msgspec import Meta
 
 from pvdify.errors import SpecError
 from pvdify.model.patterns import closed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 APP_PATTERN: Final = r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?"
 PROCESS_PATTERN: Final = r"[a-z][a-z0-9]{0,15}"
@@ -142,3 +145,13 @@ def instance_pattern(app: str) -> str:
 def volume_name(app: str, volume: str) -> str:
     """The name of an app's volume in Podman's store."""
     return f"pvdify-{app}-{volume}"
+
+
+def volumes_of(app: str, names: Iterable[str], *, others: Iterable[str]) -> tuple[str, ...]:
+    """Of the volumes *names* those of *app*: what begins like those of another app with a longer name is that one's.
+
+    >>> volumes_of("blog", ("pvdify-blog-data", "pvdify-blog-pr-7-data"), others=("blog-pr-7", "shop"))
+    ('pvdify-blog-data',)
+    """
+    longer = tuple(volume_name(other, "") for other in others if other.startswith(f"{app}-"))
+    return tuple(name for name in names if name.startswith(volume_name(app, "")) and not name.startswith(longer))

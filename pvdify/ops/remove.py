@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from pvdify.model.manifest import AppRow, Manifest, Retained
-from pvdify.model.names import slice_unit, target_unit
+from pvdify.model.names import slice_unit, target_unit, volume_name, volumes_of
 from pvdify.ops.converge import converge
 from pvdify.ops.publish import publish
 from pvdify.ops.reload import load, reload_router
@@ -21,7 +21,7 @@ async def remove(host: Host, running: Running, app: str, *, volumes: bool) -> tu
     """Everything behind the stop; run again, it goes on where it was. The names of the volumes that stay."""
     async with running.step("remove"):
         await converge(host, running, app)
-        names = await host.podman.volumes(f"pvdify-{app}-")
+        names = await _volumes(host, app)
         kept = () if volumes else names
 
         async def nothing(_manifest: Manifest) -> AppRow | None:
@@ -44,3 +44,10 @@ async def remove(host: Host, running: Running, app: str, *, volumes: bool) -> tu
                 await host.podman.remove_volume(name)
         host.state.remove_app(app)
     return kept
+
+
+async def _volumes(host: Host, app: str) -> tuple[str, ...]:
+    """The volumes of *app*, and not those of `blog-pr-7` where it is `blog`."""
+    manifest = host.state.current()
+    others = (*manifest.apps, *(one.app for one in manifest.retained))
+    return volumes_of(app, await host.podman.volumes(volume_name(app, "")), others=others)
