@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +13,8 @@ from pvdify.errors import ConfigNotFoundError, ConfigTamperedError, NotSealedErr
 from pvdify.model.config import ConfigPin
 from pvdify.store.state import State
 from tests.store.kept import AGAIN, SEALED, add, files_of, meta, text, tree
+
+PROJECT = Path(__file__).parents[2]
 
 
 def test_there_is_no_config_before_one_is_set(empty: State) -> None:
@@ -181,6 +184,31 @@ def test_whoever_reads_while_it_is_written_again_finds_one_or_the_other(empty: S
 
     assert 0 == writer.returncode
     assert len(seen) > 1
+
+
+def test_whoever_looks_while_versions_come_and_go_finds_whole_ones(empty: State) -> None:
+    program = (
+        "import sys; from pathlib import Path; from pvdify.store.paths import Settings; from pvdify.store.state import State\n"
+        "from tests.store.kept import add\n"
+        "state = State(Settings(state=Path(sys.argv[1]), run=Path(sys.argv[1])))\n"
+        "for number in range(1, 25): add(state, number), state.configs.remove('blog', number - 3)"
+    )
+    seen = set()
+    with subprocess.Popen([sys.executable, "-c", program, str(empty.settings.state)], cwd=PROJECT) as writer:
+        while writer.poll() is None:
+            for version in empty.configs.versions("blog"):
+                try:
+                    found = empty.configs.meta("blog", version)
+                    assert text(version) == empty.configs.text("blog", found)
+                    empty.configs.check_sealed("blog", found)
+                    seen.add(version)
+                except ConfigNotFoundError:
+                    continue
+
+    assert 0 == writer.returncode
+    assert len(seen) > 5
+    assert (24, 23, 22) == empty.configs.versions("blog")
+    assert files_of(22, 23, 24) == tree(empty)
 
 
 def test_what_is_sealed_again_takes_the_place_of_the_old(empty: State) -> None:
