@@ -56,7 +56,7 @@ async def config(session: Session, *, reveal: bool, version: str | None) -> None
     "config:get",
     OF_VERSION,
     examples=("pvdify config:get blog DATABASE_URL", "pvdify config:get blog secrets/tls.pem > tls.pem"),
-    words=Words(usage="KEY", least=1, most=1, pattern=NAME),
+    words=Words(usage="KEY", least=1, most=1, pattern=NAME, is_secret=True),
 )
 async def config_get(session: Session, *, version: str | None) -> None:
     """Print the value of one variable, or one file, and nothing else; this is audited.

@@ -45,7 +45,7 @@ NO_DEPLOY: Final = click.Option(["--no-deploy"], is_flag=True, help="Leave it fo
         "pvdify config:set blog DATABASE_URL=- < url.txt",
         "pvdify config:set blog --file .env --file-secret tls.pem=./tls.pem",
     ),
-    words=Words(usage="[KEY=VALUE...]", most=None, pattern=ASSIGNMENT, is_secret=True),
+    words=Words(usage="[KEY=VALUE...]", most=None, pattern=ASSIGNMENT, loose=ASSIGNMENT, is_secret=True),
     changes=True,
 )
 async def config_set(session: Session, *, file: str | None, file_secrets: tuple[str, ...], no_deploy: bool) -> None:
@@ -70,7 +70,7 @@ async def config_set(session: Session, *, file: str | None, file_secrets: tuple[
     "config:unset",
     NO_DEPLOY,
     examples=("pvdify config:unset blog LOG_LEVEL", "pvdify config:unset blog secrets/tls.pem"),
-    words=Words(usage="KEY...", least=1, most=None, pattern=GONE),
+    words=Words(usage="KEY...", least=1, most=None, pattern=GONE, is_secret=True),
     changes=True,
 )
 async def config_unset(session: Session, *, no_deploy: bool) -> None:

@@ -111,6 +111,7 @@ def test_a_file_can_be_standard_input() -> None:
     [
         (("blog", SECRET), "", 64, "usage: pvdify config:set [APP] [KEY=VALUE...]"),
         (("blog", "A=1", SECRET), "", 64, "usage: pvdify config:set [APP] [KEY=VALUE...]"),
+        (("-a", "blog", "A", SECRET), "", 64, "usage: pvdify config:set [APP] [KEY=VALUE...]"),
         ((f"A={SECRET}",), "", 64, "cannot tell which app `pvdify config:set …` means"),
         (("blog", f"postgres://u:{SECRET}@db?x=1"), "", 64, "cannot read KEY=VALUE number 1"),
         (("blog", f"A={SECRET}", "A=2"), "", 64, "cannot set A twice"),
@@ -155,6 +156,11 @@ def test_variables_and_files_are_unset_at_once() -> None:
     request = told("config:unset", "blog", "A", "lower", "secrets/tls.pem", "--no-deploy")
 
     assert SetConfig(app="blog", vars={"A": None, "lower": None}, files={"tls.pem": None}, deploy=False) == request
+
+
+@pytest.mark.parametrize("command", ["config:get", "config:unset"])
+def test_a_value_behind_a_name_is_not_shown(command: str) -> None:
+    assert f"cannot read `pvdify {command} …`" in refused(command, "blog", f"A={SECRET}", status=64)
 
 
 def test_an_import_sets_what_the_file_says(env: Path) -> None:
