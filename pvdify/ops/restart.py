@@ -9,6 +9,7 @@ from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
 from pvdify.ops.recover import recover
 from pvdify.ops.swap import Wish, carry_out
+from pvdify.ops.vault import told_waiting
 
 if TYPE_CHECKING:
     from pvdify.model.requests import Restart
@@ -43,7 +44,7 @@ async def restart(host: Host, running: Running, request: Restart) -> Changed:
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,
-        text=f"{app} was restarted ({', '.join(sorted(fresh))})",
+        text=f"{app} was restarted ({', '.join(sorted(fresh))}){told_waiting(row, release)}",
         app=app,
         release=row.live,
         generation=running.generation,

@@ -19,6 +19,7 @@ from pvdify.ops.publish import publish
 from pvdify.ops.recover import recover
 from pvdify.ops.reload import load
 from pvdify.ops.swap import Wish, carry_out
+from pvdify.ops.vault import told_waiting
 from pvdify.plan.swap import stopped
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ async def start_app(host: Host, running: Running, request: ForApp) -> Changed:
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,
-        text=f"{app} runs again at v{row.live}",
+        text=f"{app} runs again at v{row.live}{told_waiting(row, release)}",
         app=app,
         release=row.live,
         generation=running.generation,

@@ -50,7 +50,8 @@ async def switch_generation(host: Host, running: Running, request: SwitchGenerat
                     await recover(host, one, name)
                     return await return_to(host, one, host.row(name), host.state.release(name, back[name]))
 
-                await performed(host, operations[name], run)
+                changed = await performed(host, operations[name], run)
+                running.note(changed.text)
         for name in younger:
             async with running.step(f"stop {name}"):
 

@@ -174,7 +174,9 @@ def with_config(pin: ConfigPin | None, row: AppRow) -> AppRow:
     return msgspec.structs.replace(row, config=pin)
 
 
-async def told_difference(host: Host, app: str, before: ConfigPin | None, after: ConfigPin | None) -> str:
+async def told_difference(
+    host: Host, app: str, before: ConfigPin | None, after: ConfigPin | None, *, when: str = "before"
+) -> str:
     """What is other in the config *after* than in *before*, in words and by name; empty if it is one. That never fails: what it tells of is done."""
     if before == after:
         return ""
@@ -183,5 +185,5 @@ async def told_difference(host: Host, app: str, before: ConfigPin | None, after:
     try:
         found = difference(await pinned_config(host, app, before), await pinned_config(host, app, after))
     except PvdifyError as error:
-        return f"{words} ({since} before; {error.message})"
-    return f"{words} ({since} before; {found.words() or 'nothing is other'})"
+        return f"{words} ({since} {when}; {error.message})"
+    return f"{words} ({since} {when}; {found.words() or 'nothing is other'})"

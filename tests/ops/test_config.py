@@ -181,7 +181,9 @@ async def test_what_is_set_while_the_app_is_stopped_waits_also_for_its_start(wor
 
     assert (2, 2, (2, 1), (2, 1)) == numbers(world)
     assert () == world.fake.router.serving(APP)
-    await world.do("start")
+    started, restarted = await world.do("start"), await world.do("restart")
+    assert "blog runs again at v2, with c1 (c2 waits for the next release)" == started.text
+    assert restarted.text.endswith(", with c1 (c2 waits for the next release)")
     assert {"KEY": "one"} == given(world, 2)
     await world.do("v1")
     assert {"KEY": "two"} == given(world, 3)

@@ -110,7 +110,7 @@ async def test_with_the_config_of_now_it_is_a_new_release_and_other_in_nothing_e
     old, new = state.release(APP, 2), state.release(APP, 5)
     assert (Outcome.DONE, 5, 2) == (changed.outcome, changed.release, changed.config)
     assert (
-        "v5 of blog is live: v2 again, with c2 (c1 before; added NEW; changed KEY, secrets/tls.key; removed GONE)"
+        "v5 of blog is live: v2 again, with c2 (c1 then; added NEW; changed KEY, secrets/tls.key; removed GONE)"
         == changed.text
     )
     assert (2, 5, (2, 1), (5, 4, 3, 2, 1)) == numbers(world)
@@ -146,7 +146,7 @@ async def test_what_waits_is_the_config_of_now(world: World) -> None:
 
     changed = await back(world, 1, keeps=True)
 
-    assert "v4 of blog is live: v1 again, with c3 (none before; added KEY, LATER, NEW, secrets/tls.key)" == changed.text
+    assert "v4 of blog is live: v1 again, with c3 (none then; added KEY, LATER, NEW, secrets/tls.key)" == changed.text
     assert "x" == given(world, 4)["LATER"]
 
 
