@@ -187,3 +187,11 @@ async def told_difference(
     except PvdifyError as error:
         return f"{words} ({since} {when}; {error.message})"
     return f"{words} ({since} {when}; {found.words() or 'nothing is other'})"
+
+
+def told_waiting(row: AppRow, release: Release) -> str:
+    """That *release* runs with another config than the one that waits for the next release, in words; empty if none waits."""
+    if row.config is None or row.config == release.config:
+        return ""
+    words = f"with c{release.config.version}" if release.config else "without config"
+    return f", {words} (c{row.config.version} waits for the next release)"

@@ -163,7 +163,7 @@ async def test_an_older_generation_brings_the_config_of_its_release_back(world: 
     await world.set({"KEY": "3"})
     request = SwitchGeneration(number=number)
 
-    await perform(
+    changed = await perform(
         world.process(),
         "generations.switch",
         app="",
@@ -173,6 +173,8 @@ async def test_an_older_generation_brings_the_config_of_its_release_back(world: 
 
     assert (2, 3) == numbers(world)[:2]
     assert f"2 {CANARY}" == given(world, 3)["KEY"]
+    told = [event.text for event in world.process().state.tail(changed.operation, -1)]
+    assert "blog is back at v3, with c2 (c3 before; changed KEY)" in told
     assert [] == world.problems()
 
 
