@@ -69,6 +69,8 @@ def _watched(life: Life) -> None:
     host = life.operator.login("admin")
     canary, bed = life.canary, life.bed
     bed.path("/dev/shm/tls.pem").write_text(canary.value("pem"))
+    bed.run("age-keygen", "-o", "/root/own.key")
+    recipient = bed.run("age-keygen", "-y", "/root/own.key").stdout.strip()
     bed.run("systemctl", "stop", "pvdifyd.service", "pvdify-host.service")  # they come back, and are watched then
     with life.programs as programs:
         programs.type("pvdify", "config:set", "blog", "URL=-", says=canary.value("url"))
@@ -79,6 +81,7 @@ def _watched(life: Life) -> None:
         programs.type("pvdify", "run", "blog", "--", "/app", "migrate")
         programs.type("pvdify", "run", "blog", "--", "/app", "migrate", PVDIFY_HOST=host)
         programs.type("pvdify", "rollback", "blog")
+        programs.type("pvdify", "backup", "/root/host.pvdify", "--to", recipient)
         bed.run(*PODMAN, "kill", "--signal=KILL", *life.operator.containers("blog-v"))
         life.operator.wait_for(row(bed, "blog").front, "release=")
     bed.path("/dev/shm/tls.pem").unlink()
@@ -200,6 +203,7 @@ def _over(life: Life) -> None:
 def test_the_app_has_it(life: Life) -> None:
     """Else nothing of what follows would mean anything."""
     assert any(path.endswith(".env") for path in life.found["run"])
+    assert life.bed.path("/root/host.pvdify").stat().st_size
     assert set(PROGRAMS) <= {one["program"].rpartition("/")[2] for one in life.programs.started()}
     assert 3 <= sum(one["program"] == "/usr/local/bin/sops" for one in life.programs.started())
     assert [] == [text for text in life.texts if "Traceback" in text]
