@@ -90,7 +90,7 @@ async def _again(host: Host, running: Running, row: AppRow, before: Release) -> 
         reason = f"{row.name}: back to v{before.version} with the config of now"
         serving = await carry_out(host, running, Wish(release=release, counts=row.formation, reason=reason))
     with anyio.CancelScope(shield=True):
-        other = await told_difference(host, row.name, before.config, row.config)
+        other = await told_difference(host, row.name, before.config, row.config, when="then")
     await collect_after(host, running)
     return Changed(
         operation=running.id,
