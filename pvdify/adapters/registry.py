@@ -72,7 +72,7 @@ def raise_for(reason: str, image: str, registry: str) -> NoReturn:
         raise RegistryLoginError(image, registry)
     if _UNREACHABLE.search(reason):
         words = next((words for words, pattern in _WORDS if pattern.search(reason)), reason.rpartition(": ")[2])
-        raise RegistryUnreachableError(image, words)
+        raise RegistryUnreachableError(image, registry, words)
     raise HostError(f"cannot pull {image}: {reason}", hint="try again, or look at the registry")
 
 

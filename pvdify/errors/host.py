@@ -200,13 +200,14 @@ class RegistryLoginError(HostError):
 
 
 class RegistryUnreachableError(HostError):
-    """The registry does not answer."""
+    """The registry does not answer; *image* is the registry itself where it was asked for a login."""
 
     code = "registry-unreachable"
 
-    def __init__(self, image: str, reason: str) -> None:
+    def __init__(self, image: str, registry: str, reason: str) -> None:
+        what = f"log in to {registry}" if image == registry else f"pull {image}"
         super().__init__(
-            f"cannot pull {image}: the registry does not answer ({reason})",
+            f"cannot {what}: the registry does not answer ({reason})",
             hint="try again, or check the name",
         )
 

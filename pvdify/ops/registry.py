@@ -33,7 +33,7 @@ async def logout(host: Host, request: Logout, caller: Caller) -> Registries:
     if request.registry not in await logins(host):
         raise NotFoundError(
             f"cannot log out of {request.registry}: there is no login for it",
-            hint="pvdify registry:list",
+            hint="see `pvdify registry:list`",
         )
     return _named(await keep_logins(host, {request.registry: None}, actor=caller.name))
 

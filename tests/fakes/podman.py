@@ -110,7 +110,7 @@ class FakePodman:
 
     def _reach(self, image: str, registry: str) -> None:
         if registry in self.unreachable:
-            raise RegistryUnreachableError(image, "connection refused")
+            raise RegistryUnreachableError(image, registry, "connection refused")
 
     def _containers(self) -> dict[str, Container]:
         found = dict(self.stray)

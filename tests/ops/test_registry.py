@@ -85,7 +85,7 @@ async def test_only_what_the_registry_takes_is_kept(world: World) -> None:
 
     with pytest.raises(RegistryLoginError, match=f"cannot log in to {PRIVATE}"):
         await logged_in(world, password="wrong")  # noqa: S106
-    with pytest.raises(RegistryUnreachableError):
+    with pytest.raises(RegistryUnreachableError, match=r"cannot log in to dead\.example: the registry does not answer"):
         await logged_in(world, "dead.example")
 
     assert () == await known(world)
