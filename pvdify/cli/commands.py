@@ -160,6 +160,12 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
 )
 ENTRIES: Final = {entry.name: entry for _, entries in THEMES for entry in entries}
 ALIASES: Final = {"apps:delete": "apps:destroy"}
+# what others call it; none of these works here, and each is answered with what does
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("config:list", "config:show", "config:keys"), "config"),
+    **dict.fromkeys(("config:remove", "config:rm", "config:delete"), "config:unset"),
+    **dict.fromkeys(("config:add", "config:put"), "config:set"),
+}
 
 
 def entry_of(name: str) -> Entry | None:
@@ -170,9 +176,11 @@ def entry_of(name: str) -> Entry | None:
 def nearest(name: str) -> str:
     """The command that somebody who typed *name* may have meant; empty if there is none like it.
 
-    >>> nearest("aps:create"), nearest("scale"), nearest("frobnicate")
-    ('apps:create', 'ps:scale', '')
+    >>> nearest("aps:create"), nearest("scale"), nearest("config:remove"), nearest("frobnicate")
+    ('apps:create', 'ps:scale', 'config:unset', '')
     """
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
     names = [*ENTRIES, *ALIASES]
     same_end = [one for one in names if one.partition(":")[2] == name]
     if len(same_end) == 1:

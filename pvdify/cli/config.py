@@ -147,8 +147,9 @@ def _text(answer: Config, *, reveal: bool, is_older: bool) -> str:
         return f"{answer.app} has no config; {_hint(answer.app)}"
     head = f"c{answer.version} of {answer.app}, set {tables.moment(answer.created_at)} by {answer.created_by}"
     if not is_older and answer.version != answer.live_version:
-        live = f"; the live one has c{answer.live_version}" if answer.live_version is not None else ""
-        head += f"\nit waits for the next release{live}"
+        head += "\nit waits for the next release"
+        if answer.live_version is not None:
+            head += f"; the live one has c{answer.live_version}, and `pvdify deploy {answer.app}` makes the next"
     lines = [f"{key}={value}" if reveal else key for key, value in sorted(answer.vars.items())]
     lines += [f"{FILES}{name}  {tables.size(size)}" for name, size in sorted(answer.sizes.items())]
     return "\n".join([head, "", *(lines or ["nothing is set in it"])])

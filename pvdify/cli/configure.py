@@ -152,7 +152,7 @@ def _from_input(session: Session, key: str) -> str:
     if data.endswith(b"\n"):
         raise SpecError(
             f"cannot set {key}: what comes on standard input ends with a newline",
-            hint=f"leave it out: `printf %s … | pvdify config:set {session.app} {key}=-`; or keep a file, with --file-secret",
+            hint=f'leave it out: `printf %s "$(cat FILE)" | pvdify config:set {session.app} {key}=-`; or keep a file, with --file-secret',
         )
     return _checked(key, data.decode(errors="surrogateescape"))
 

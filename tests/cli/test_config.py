@@ -118,7 +118,7 @@ def test_a_file_can_be_standard_input() -> None:
         (("blog", "A=-", "B=-"), SECRET, 64, "cannot take standard input for more than one thing"),
         (("blog", "A=-", "--file-secret", "b=-"), SECRET, 64, "cannot take standard input for more than one thing"),
         (("blog",), "", 64, "cannot set nothing"),
-        (("blog", "A=-"), f"{SECRET}\n", 65, "printf %s … | pvdify config:set blog A=-"),
+        (("blog", "A=-"), f"{SECRET}\n", 65, 'printf %s "$(cat FILE)" | pvdify config:set blog A=-'),
         (("blog", f"A={SECRET}\udcff"), "", 65, "cannot set A: its value is not UTF-8"),
         (("blog", "--file", "-"), f"A=1\n{SECRET}\n", 65, "cannot read standard input, line 2"),
         (("blog", "--file", "-"), "# nothing\n", 65, "it has no variable"),
@@ -294,7 +294,11 @@ def test_no_config_says_what_to_type() -> None:
 
 @pytest.mark.parametrize(
     ("live", "words"),
-    [(7, ""), (6, "it waits for the next release; the live one has c6\n"), (None, "it waits for the next release\n")],
+    [
+        (7, ""),
+        (6, "it waits for the next release; the live one has c6, and `pvdify deploy blog` makes the next\n"),
+        (None, "it waits for the next release\n"),
+    ],
 )
 def test_a_config_that_waits_for_the_next_release_says_so(live: int | None, words: str) -> None:
     assert isinstance(SHOWN, Config)
