@@ -168,10 +168,8 @@ async def _app(host: Host, manifest: Manifest, row: AppRow) -> Checks:
     if host.state.is_edited(row):
         yield warn(row.name, "slot.toml was edited since it was applied", f"pvdify plan -a {row.name}")
     if not down and manifest.apps:
-        yield ok(
-            row.name,
-            f"{len(live)} instances of v{row.live} are up" if live else "has nothing to run",
-        )
+        up = f"{len(live)} instances of v{row.live} are up" if len(live) > 1 else f"1 instance of v{row.live} is up"
+        yield ok(row.name, up if live else "has nothing to run")
 
 
 _LOOKS: Final[dict[str, Callable[[Host], Checks]]] = {

@@ -204,7 +204,7 @@ def test_operations_work_in_the_sandbox_of_the_host_side(operator: Operator) -> 
     looked = in_sandbox_of(bed, "pvdify-host.service", "/usr/bin/pvdify", "doctor")
 
     assert "release=v1" in operator.curl(3050)
-    assert "1 instances of v1 are up" in looked
+    assert "1 instance of v1 is up" in looked
     assert "fail" not in looked
     in_sandbox_of(bed, "pvdify-host.service", "/usr/bin/pvdify", "apps:destroy", "boxed", "--confirm", "boxed")
     assert () == operator.containers("boxed")
