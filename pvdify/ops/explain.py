@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import anyio
+
 from pvdify.errors import (
     Exit,
     Failure,
@@ -80,7 +82,7 @@ async def _tail(host: Host, instance: Instance, *, since: datetime) -> tuple[str
         document = await pinned_config(host, instance.app, release.config)
     except PvdifyError:
         return ("(not shown, as its config cannot be read and may be in it)",)
-    return veiled(lines, document) if document else lines
+    return await anyio.to_thread.run_sync(veiled, lines, document) if document else lines
 
 
 async def _is_shut(host: Host, instance: Instance, end: Exit | None) -> bool:
