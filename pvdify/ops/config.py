@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from pvdify.errors import PreconditionError, SpecError
+from pvdify.errors import PreconditionError, PvdifyError, SpecError
 from pvdify.model.answers import Changed
 from pvdify.model.config import Difference, difference, merged
 from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions
 from pvdify.model.event import Outcome
 from pvdify.ops.apply import release_again
 from pvdify.ops.beside import beside
+from pvdify.ops.explain import says_unchanged
 from pvdify.ops.publish import programs, publish, ready_to_render
 from pvdify.ops.recover import recover
 from pvdify.ops.vault import keep_config, pinned_config, read_config, salt, with_config
 
 if TYPE_CHECKING:
-    from pvdify.model.config import ConfigMeta, ConfigPin
+    from pvdify.model.config import ConfigDocument, ConfigMeta, ConfigPin
     from pvdify.model.manifest import AppRow, Manifest
     from pvdify.model.requests import DiffConfig, ForApp, SetConfig, ShowConfig, UnsetConfig
+    from pvdify.model.slot import Slot
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
@@ -105,7 +107,7 @@ async def unset_config(host: Host, running: Running, request: UnsetConfig) -> Ch
 async def set_config(host: Host, running: Running, request: SetConfig) -> Changed:
     """Make a new version of the config, and a release of the live image with it; what is set already changes nothing.
 
-    Without *deploy*, with no release yet, and where the app is stopped, the next release gets it.
+    Without *deploy*, with no release yet, and where the app is stopped, the next release gets it. What waited so far is released as well.
     """
     app = request.app
     await recover(host, running, app)
@@ -123,20 +125,38 @@ async def set_config(host: Host, running: Running, request: SetConfig) -> Change
         )
         change = difference(before, after)
         _check_unset(request, change)
-        if not change:
-            return _unchanged(host, running, row)
-        meta = await beside(
-            lambda: keep_config(host, after, actor=running.actor, operation=running.id),
-            lambda: programs(host),
-            ready_to_render,
-        )
-        pin = meta.pin()
-        running.note(f"c{pin.version}: {change.words()}", data={"config": pin.version})
+        if not change and not (request.deploy and _waits(host, row)):
+            return _unchanged(host, running, row, slot)
+        pin = await _new_version(host, running, after, change) if change else None
+    if pin is None:
+        changed = await release_again(host, running, slot)
+        return msgspec.structs.replace(changed, text=f"the config of {app} was so already, and {changed.text}")
     if not request.deploy or row.live is None or row.is_stopped:
-        return await _kept(host, running, row, pin, change)
-    changed = await release_again(host, running, slot, note=partial(with_config, pin), pin=lambda _row: pin)
+        return await _kept(host, running, row, slot, pin, change)
+    try:
+        changed = await release_again(host, running, slot, note=partial(with_config, pin), pin=lambda _row: pin)
+    except PvdifyError as error:
+        if not running.has_switched:
+            says_unchanged(error, _as_before(row, pin))
+        raise
     text = f"c{pin.version} of {app} is set ({change.words()}), and {changed.text}"
     return msgspec.structs.replace(changed, text=text, config=pin.version)
+
+
+async def _new_version(host: Host, running: Running, document: ConfigDocument, change: Difference) -> ConfigPin:
+    """Keep *document* as a version, with all made ready meanwhile that publishing it takes."""
+    meta = await beside(
+        lambda: keep_config(host, document, actor=running.actor, operation=running.id),
+        lambda: programs(host),
+        ready_to_render,
+    )
+    running.note(f"c{meta.version}: {change.words()}", data={"config": meta.version})
+    return meta.pin()
+
+
+def _waits(host: Host, row: AppRow) -> bool:
+    """Whether the app runs, and with another config than its next release gets."""
+    return row.live is not None and not row.is_stopped and host.state.release(row.name, row.live).config != row.config
 
 
 def _next_version(host: Host, row: AppRow) -> int:
@@ -180,16 +200,29 @@ def _check_unset(request: SetConfig, change: Difference) -> None:
         )
 
 
-def _unchanged(host: Host, running: Running, row: AppRow) -> Changed:
+def _as_before(row: AppRow, pin: ConfigPin) -> str:
+    before = f"its config is c{row.config.version} as before" if row.config else "it has no config, as before"
+    return f"c{pin.version} of {row.name} is not in force, {before}"
+
+
+def _waits(row: AppRow, slot: Slot) -> str:
+    """That the next release gets the config, and what makes one."""
+    image = "" if row.live is not None or slot.image else " --image IMAGE"
+    return f"the next release gets it: `pvdify deploy {row.name}{image}` makes one"
+
+
+def _unchanged(host: Host, running: Running, row: AppRow, slot: Slot) -> Changed:
     version = row.config.version if row.config else None
-    waits = row.live is not None and _live_version(host, row) != version
-    text = f"the config of {row.name} is so already; " + ("the next release gets it" if waits else "nothing to do")
+    is_waiting = row.live is not None and _live_version(host, row) != version
+    text = f"the config of {row.name} is so already; " + (_waits(row, slot) if is_waiting else "nothing to do")
     return Changed(
         operation=running.id, outcome=Outcome.UNCHANGED, text=text, app=row.name, release=row.live, config=version
     )
 
 
-async def _kept(host: Host, running: Running, row: AppRow, pin: ConfigPin, change: Difference) -> Changed:
+async def _kept(
+    host: Host, running: Running, row: AppRow, slot: Slot, pin: ConfigPin, change: Difference
+) -> Changed:
     """Let the next release have *pin*."""
     app = row.name
 
@@ -201,7 +234,7 @@ async def _kept(host: Host, running: Running, row: AppRow, pin: ConfigPin, chang
         async with running.step("switch"):
             await publish(host, running, app=app, change=new_row, reason=f"{app}: set config c{pin.version}")
             running.has_switched = True
-    text = f"c{pin.version} of {app} is set ({change.words()}); the next release gets it"
+    text = f"c{pin.version} of {app} is set ({change.words()}); {_waits(row, slot)}"
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,

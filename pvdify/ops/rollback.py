@@ -15,7 +15,7 @@ from pvdify.ops.collect import collect_after
 from pvdify.ops.deploy import config_meta, fetched, recorded
 from pvdify.ops.locking import held
 from pvdify.ops.recover import recover
-from pvdify.ops.swap import Wish, carry_out
+from pvdify.ops.swap import Wish, carry_out, nothing_else
 from pvdify.ops.vault import told_difference, with_config
 from pvdify.plan.history import rollback_target
 from pvdify.plan.release import hidden
@@ -44,14 +44,18 @@ async def rollback(host: Host, running: Running, request: Rollback) -> Changed:
     return await return_to(host, running, row, release)
 
 
-async def return_to(host: Host, running: Running, row: AppRow, release: Release) -> Changed:
-    """Give the traffic back to *release*, with the config that it had."""
+async def return_to(
+    host: Host, running: Running, row: AppRow, release: Release, *, drops_waiting: bool = True
+) -> Changed:
+    """Give the traffic back to *release*, with the config that it had; one that waits for the next release is dropped, unless told otherwise."""
     running.names_release(release.version, from_release=row.live)
+    left = host.state.release(row.name, row.live).config if row.live is not None else None
+    waits = not drops_waiting and row.config != left
     wish = Wish(
         release=release,
         counts=row.formation,
         reason=f"{row.name}: back to v{release.version}",
-        note=partial(with_config, release.config),
+        note=nothing_else if waits else partial(with_config, release.config),
     )
     async with held(host.state.try_share_images):
         if release.version != row.warm:
@@ -59,7 +63,7 @@ async def return_to(host: Host, running: Running, row: AppRow, release: Release)
                 await fetched(host, running, image_ref(release.image))
         serving = await carry_out(host, running, wish)
     with anyio.CancelScope(shield=True):
-        other = await told_difference(host, row.name, row.config, release.config)
+        other = await told_difference(host, row.name, left if waits else row.config, release.config)
     await collect_after(host, running)
     return Changed(
         operation=running.id,

@@ -40,7 +40,9 @@ async def revert(host: Host, unit: str) -> str:
     warm = row.warm or 0
 
     async def back(host: Host, running: Running) -> Changed:
-        return await return_to(host, running, host.row(row.name), host.state.release(row.name, warm))
+        return await return_to(
+            host, running, host.row(row.name), host.state.release(row.name, warm), drops_waiting=False
+        )
 
     try:
         changed = await perform(host, REVERT, app=row.name, actor="watch", run=back)

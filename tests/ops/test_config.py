@@ -84,7 +84,7 @@ async def test_without_a_deploy_it_waits_for_the_next_release(world: World) -> N
     changed = await world.set({"KEY": "one"}, deploys=False)
 
     assert (Outcome.DONE, None, 1) == (changed.outcome, changed.release, changed.config)
-    assert "c1 of blog is set (added KEY); the next release gets it" == changed.text
+    assert "c1 of blog is set (added KEY); the next release gets it: `pvdify deploy blog` makes one" == changed.text
     assert (1, 1, (1,), (1,)) == numbers(world)
     assert before == world.seen()[:-1]
     assert () == (await plan(world.process(), Apply())).steps
@@ -152,12 +152,21 @@ async def test_what_is_set_already_changes_nothing(world: World, *, deploys: boo
     assert (1, 2, (1,), (2, 1)) == numbers(world)
 
 
-async def test_what_is_set_already_and_waits_is_said_to_wait(world: World) -> None:
+async def test_what_is_set_already_and_waits_is_released(world: World) -> None:
     await world.set({"KEY": "one"}, deploys=False)
 
     changed = await world.set({"KEY": "one"})
 
-    assert "the config of blog is so already; the next release gets it" == changed.text
+    assert "the config of blog was so already, and v2 of blog is live with c1" == changed.text
+    assert (1, 2, (1,), (2, 1)) == numbers(world)
+
+
+async def test_what_is_set_already_and_shall_wait_is_said_to_wait(world: World) -> None:
+    await world.set({"KEY": "one"}, deploys=False)
+
+    changed = await world.set({"KEY": "one"}, deploys=False)
+
+    assert "the config of blog is so already; the next release gets it: `pvdify deploy blog` makes one" in changed.text
     assert (1, 1, (1,), (1,)) == numbers(world)
 
 
@@ -167,7 +176,8 @@ async def test_before_the_first_release_it_waits_for_it(tmp_path: Path) -> None:
 
     changed = await world.set({"KEY": "one"})
 
-    assert "c1 of blog is set (added KEY); the next release gets it" == changed.text
+    waits = "the next release gets it: `pvdify deploy blog --image IMAGE` makes one"
+    assert f"c1 of blog is set (added KEY); {waits}" == changed.text
     await world.do("v1")
     assert {"KEY": "one"} == given(world, 1)
     assert [] == world.problems()
@@ -274,6 +284,7 @@ async def test_a_release_that_fails_leaves_the_config_as_it_was_and_a_second_try
         await world.set({"KEY": CANARY})
 
     assert before == world.seen()
+    assert "v2 still serves; c2 of blog is not in force, its config is c1 as before" == caught.value.failure.unchanged
     assert (1, 2) == numbers(world)[:2]
     assert {"KEY": "one"} == (await shown(world)).vars
     assert CANARY not in f"{caught.value}{caught.value.failure}"

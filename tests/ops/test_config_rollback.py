@@ -196,3 +196,11 @@ async def test_no_rollback_tells_a_value(world: World) -> None:
 
     assert CANARY not in f"{said}"
     assert CANARY in f"{(await shown(world, 1)).vars}"
+
+
+async def test_what_waits_outlives_a_release_that_fails_soon(world: World) -> None:
+    await world.set({"LATER": "x"}, deploys=False)
+
+    await revert(world.process(), "pvdify-blog-v3-web-1.service")
+
+    assert (3, 2) == numbers(world)[:2]
