@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from pvdify.model.config import ENV
@@ -40,7 +39,8 @@ def one_off(
     podman = _podman_run(row, release, name=name, command=command, interactive=interactive, place=place)
     if release.config is None:
         return *scope, *podman
-    return *scope, "sh", "-c", f'{_keeper(row, release, name=name, place=place)} && exec "$@"', "sh", *podman
+    keeper = _keeper(row, release, name=name, place=place)
+    return *scope, f"{place.state}/libexec/{place.version}/beside", str(len(keeper)), *keeper, *podman
 
 
 def piped_one_off(
@@ -70,12 +70,12 @@ def piped_one_off(
     )
 
 
-def _keeper(row: AppRow, release: Release, *, name: str, place: Place) -> str:
-    """`systemd-run … tail --pid=…`, for a shell in the scope: it has the config until the scope is gone, or whoever typed the command.
+def _keeper(row: AppRow, release: Release, *, name: str, place: Place) -> tuple[str, ...]:
+    """`systemd-run …`, for what starts it from the scope: it has the config until the scope is gone, or whoever typed the command.
 
     Those who are killed remove nothing: then it removes the container as well, and so ends the scope.
     """
-    argv = (
+    return (
         "systemd-run",
         "--quiet",
         "--collect",
@@ -90,7 +90,6 @@ def _keeper(row: AppRow, release: Release, *, name: str, place: Place) -> str:
         f"--property=ExecStopPost={_removal(release, name, place)}",
         *_loaded(release, name, place),
     )
-    return f"{shlex.join(argv)} tail --pid=$PPID --follow /dev/null"
 
 
 def _loaded(release: Release, name: str, place: Place) -> tuple[str, ...]:
