@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from pvdify.errors import OperationFailedError, PvdifyError
+from pvdify.errors import PvdifyError
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
 from pvdify.model.image import image_ref
@@ -18,6 +18,7 @@ from pvdify.model.release import same_release
 from pvdify.model.requests import Deploy
 from pvdify.ops.apply import declared_release, note_declared, release_again
 from pvdify.ops.deploy import deployed, fetched
+from pvdify.ops.explain import says_unchanged
 from pvdify.ops.publish import publish
 from pvdify.ops.recover import recover
 from pvdify.ops.scale import bring_to
@@ -142,9 +143,5 @@ def _take_back(host: Host, running: Running, stamp: SlotStamp, error: BaseExcept
         return
     running.is_between = False
     words = "slot.toml is as it was" if is_back else "slot.toml was edited meanwhile and stays"
-    if isinstance(error, OperationFailedError):
-        unchanged = "; ".join(one for one in (error.failure.unchanged, words) if one)
-        error.failure = msgspec.structs.replace(error.failure, unchanged=unchanged)
-    elif isinstance(error, PvdifyError):
-        error.message = f"{error.message}; {words}"
-        error.args = (error.message,)
+    if isinstance(error, PvdifyError):
+        says_unchanged(error, words)

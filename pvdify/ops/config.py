@@ -205,7 +205,7 @@ def _as_before(row: AppRow, pin: ConfigPin) -> str:
     return f"c{pin.version} of {row.name} is not in force, {before}"
 
 
-def _waits(row: AppRow, slot: Slot) -> str:
+def _comes_next(row: AppRow, slot: Slot) -> str:
     """That the next release gets the config, and what makes one."""
     image = "" if row.live is not None or slot.image else " --image IMAGE"
     return f"the next release gets it: `pvdify deploy {row.name}{image}` makes one"
@@ -214,15 +214,13 @@ def _waits(row: AppRow, slot: Slot) -> str:
 def _unchanged(host: Host, running: Running, row: AppRow, slot: Slot) -> Changed:
     version = row.config.version if row.config else None
     is_waiting = row.live is not None and _live_version(host, row) != version
-    text = f"the config of {row.name} is so already; " + (_waits(row, slot) if is_waiting else "nothing to do")
+    text = f"the config of {row.name} is so already; " + (_comes_next(row, slot) if is_waiting else "nothing to do")
     return Changed(
         operation=running.id, outcome=Outcome.UNCHANGED, text=text, app=row.name, release=row.live, config=version
     )
 
 
-async def _kept(
-    host: Host, running: Running, row: AppRow, slot: Slot, pin: ConfigPin, change: Difference
-) -> Changed:
+async def _kept(host: Host, running: Running, row: AppRow, slot: Slot, pin: ConfigPin, change: Difference) -> Changed:
     """Let the next release have *pin*."""
     app = row.name
 
@@ -234,7 +232,7 @@ async def _kept(
         async with running.step("switch"):
             await publish(host, running, app=app, change=new_row, reason=f"{app}: set config c{pin.version}")
             running.has_switched = True
-    text = f"c{pin.version} of {app} is set ({change.words()}); {_waits(row, slot)}"
+    text = f"c{pin.version} of {app} is set ({change.words()}); {_comes_next(row, slot)}"
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import msgspec
 
 from pvdify.errors import (
     Exit,
@@ -70,6 +71,16 @@ async def explained(
             unchanged=unchanged,
         )
     )
+
+
+def says_unchanged(error: PvdifyError, words: str) -> None:
+    """Have *error* say what stays as it was besides: *words*."""
+    if isinstance(error, OperationFailedError):
+        unchanged = "; ".join(one for one in (error.failure.unchanged, words) if one)
+        error.failure = msgspec.structs.replace(error.failure, unchanged=unchanged)
+    else:
+        error.message = f"{error.message}; {words}"
+        error.args = (error.message,)
 
 
 async def _tail(host: Host, instance: Instance, *, since: datetime) -> tuple[str, ...]:
