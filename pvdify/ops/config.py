@@ -115,6 +115,7 @@ async def set_config(host: Host, running: Running, request: SetConfig) -> Change
     _check_base(row, request)
     async with running.step("config"):
         before = await pinned_config(host, app, row.config)
+        request = _with_files(request, before)
         after = merged(
             before,
             app=app,
@@ -186,6 +187,14 @@ def _check_base(row: AppRow, request: SetConfig) -> None:
             f"cannot change the config of {row.name}: it is c{found} by now, and not c{request.base}",
             hint=f"look at it again: `pvdify config {row.name}`",
         )
+
+
+def _with_files(request: SetConfig, before: ConfigDocument | None) -> SetConfig:
+    """*request*, which forgets a file where it names one as a variable that there is not."""
+    gone = {key for key, value in request.vars.items() if value is None}
+    files = dict.fromkeys(sorted(gone & before.files.keys() - before.vars.keys())) if before else {}
+    variables = {key: value for key, value in request.vars.items() if key not in files}
+    return msgspec.structs.replace(request, vars=variables, files={**files, **request.files})
 
 
 def _check_unset(request: SetConfig, change: Difference) -> None:
