@@ -119,6 +119,18 @@ async def test_a_config_that_somebody_spoiled_is_not_taken_for_one(hosts: Hosts)
     assert [] == left_in(hosts.directory)
 
 
+async def test_what_is_left_of_an_app_that_goes_is_not_in_it_and_what_is_only_declared_is(hosts: Hosts) -> None:
+    for path in ("gone/config/c1.toml", "gone/releases/v1.toml", "new/slot.toml"):
+        (hosts.old.settings.apps / path).parent.mkdir(parents=True)
+        (hosts.old.settings.apps / path).write_text('name = "new"\n')
+
+    await hosts.take()
+    await hosts.bring()
+
+    assert [APP, IDLE, "new", SHOP] == sorted(path.name for path in hosts.new.settings.apps.iterdir())
+    assert 'name = "new"\n' == hosts.new.settings.slot("new").read_text()
+
+
 async def test_volumes_are_in_it_only_if_that_is_said_and_those_that_are_not_are_told(hosts: Hosts) -> None:
     hosts.volume(hosts.old, "data")
 

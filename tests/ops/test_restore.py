@@ -1,4 +1,4 @@
-"""A bare host becomes what the backup was made of; anything that goes wrong leaves it bare, or is gone on with."""
+"""A bare host becomes what the backup was made of, and what does not come up at once is gone on with."""
 
 from __future__ import annotations
 
@@ -9,41 +9,30 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pvdify.errors import (
-    BackupError,
     HostError,
-    KeyMissingError,
-    PortTakenError,
-    PvdifyError,
     RefusedError,
-    RestoreUnfinishedError,
-    SecretsError,
 )
 from pvdify.model.answers import CheckStatus
-from pvdify.model.backup import Restoring
 from pvdify.model.event import Outcome
-from pvdify.model.requests import Apply, CreateToken, ForApp, Login, Nothing, Rollback
+from pvdify.model.requests import Apply, ForApp, Nothing, Rollback
 from pvdify.model.token import digest
 from pvdify.model.vault import SealWith, VaultSettings
 from pvdify.ops.apply import apply, plan
 from pvdify.ops.audit import verify_audit
 from pvdify.ops.doctor import doctor
 from pvdify.ops.perform import perform
-from pvdify.ops.registry import login
 from pvdify.ops.rollback import rollback
 from pvdify.ops.stop import start_app
-from pvdify.ops.tokens import create_token
 from pvdify.store.audit import ASIDE
 from tests.fakes import FakeNetwork
-from tests.fakes.secrets import FakeSecrets
-from tests.ops.two_hosts import ADA, PASSWORD, PRIVATE, SHOP, Hosts, seen
+from tests.ops.two_hosts import PRIVATE, SHOP, Hosts, seen
 from tests.ops.world import APP
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pvdify.ports import Answer
-    from tests.ops.world import World
 
 
 @pytest.fixture
@@ -53,13 +42,6 @@ async def hosts(tmp_path: Path) -> Hosts:
     await hosts.begin()
     await hosts.take()
     return hosts
-
-
-def is_bare(world: World) -> bool:
-    """Whether nothing is there but what `init` makes, and the journals of attempts."""
-    settings, state = world.settings, world.process().state
-    is_empty = not any(settings.apps.iterdir()) and not settings.configs("host").exists()
-    return is_empty and not state.tokens() and not state.current().apps and state.backups.restoring() is None
 
 
 async def test_it_is_the_same_host(hosts: Hosts) -> None:
@@ -207,113 +189,6 @@ async def test_the_next_restore_of_a_whole_host_is_refused(hosts: Hosts) -> None
     assert before == await seen(hosts.new)
 
 
-async def _an_app(world: World) -> None:
-    await world.do("create")
-
-
-async def _a_slot(world: World) -> None:
-    world.settings.slot("new").parent.mkdir()
-    world.settings.slot("new").write_text('name = "new"\n')
-
-
-async def _a_token(world: World) -> None:
-    await create_token(world.process(), CreateToken(name="mine"), ADA)
-
-
-async def _a_login(world: World) -> None:
-    await login(world.process(), Login(registry=PRIVATE, user="pat", password=PASSWORD), ADA)
-
-
-async def _a_volume(world: World) -> None:
-    (world.settings.volumes / "pvdify-old-data" / "_data").mkdir(parents=True)
-
-
-@pytest.mark.parametrize("have", [_an_app, _a_slot, _a_token, _a_login, _a_volume])
-async def test_nothing_that_is_there_is_taken_away(hosts: Hosts, have: Callable[[World], Awaitable[None]]) -> None:
-    await have(hosts.new)
-    before = contents(hosts.new)
-
-    with pytest.raises(RefusedError, match="this host is not bare"):
-        await hosts.bring()
-
-    assert before == contents(hosts.new)
-
-
-def contents(world: World) -> dict[str, bytes]:
-    """All that is kept, but for the attempts themselves, and a list of no tokens."""
-    state = world.settings.state
-    attempts, nothing = ("audit", "reserve/", "lock"), b'"tokens": []'
-    found = {str(path.relative_to(state)): path.read_bytes() for path in state.rglob("*") if path.is_file()}
-    return {
-        name: data
-        for name, data in found.items()
-        if not (name.startswith(attempts) or b'"name":"restore"' in data or nothing in data)
-    }
-
-
-def _another_key(hosts: Hosts) -> None:
-    hosts.key = "AGE-SECRET-KEY-1" + "P" * 58
-
-
-def _half_of_it(hosts: Hosts) -> None:
-    data = hosts.file.read_bytes()
-    hosts.file.write_bytes(data[: len(data) // 2])
-
-
-def _a_stranger_on_a_front(hosts: Hosts) -> None:
-    hosts.new.fake.network.holders[3000] = "nginx (pid 7)"
-
-
-def _no_seal(hosts: Hosts) -> None:
-    hosts.new.fake.seal.lacks = frozenset(SealWith)
-
-
-def _no_validator(hosts: Hosts) -> None:
-    hosts.new.fake.quadlet.refused = {"pvdify-blog.target": "no"}
-
-
-class Closed(FakeSecrets):
-    """SOPS, with a key that opens nothing."""
-
-    async def decrypt(self, text: bytes, *, what: str, keys: Path) -> bytes:
-        raise KeyMissingError(f"cannot read {what}: no age key in {keys} opens it")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "error"),
-    [
-        (_another_key, KeyMissingError),
-        (_half_of_it, BackupError),
-        (_a_stranger_on_a_front, PortTakenError),
-        (_no_seal, SecretsError),
-        (_no_validator, PvdifyError),
-    ],
-)
-async def test_whatever_is_wrong_leaves_a_bare_host(
-    hosts: Hosts, spoil: Callable[[Hosts], None], error: type[PvdifyError]
-) -> None:
-    before = contents(hosts.new)
-    spoil(hosts)
-
-    with pytest.raises(error):
-        await hosts.bring()
-
-    assert is_bare(hosts.new)
-    assert before == contents(hosts.new)
-
-
-async def test_what_failed_half_way_can_be_done_again_or_with_another_backup(hosts: Hosts) -> None:
-    hosts.new.fake.quadlet.refused = {"pvdify-blog.target": "no"}
-    with pytest.raises(PvdifyError):
-        await hosts.bring()
-    hosts.new.fake.quadlet.refused = {}
-    await hosts.take(force=True)
-
-    await hosts.bring()
-
-    assert await seen(hosts.old) == await seen(hosts.new)
-
-
 async def test_without_the_tpm_that_it_was_sealed_with_it_is_sealed_without(hosts: Hosts) -> None:
     hosts.old.process().state.vault.write_settings(VaultSettings(seal=SealWith.BOTH))
     await hosts.take(force=True)
@@ -323,45 +198,3 @@ async def test_without_the_tpm_that_it_was_sealed_with_it_is_sealed_without(host
 
     assert SealWith.HOST is hosts.new.process().state.vault.settings().seal
     assert [] == hosts.new.problems()
-
-
-async def test_a_config_that_the_keys_in_it_do_not_open_is_refused(hosts: Hosts) -> None:
-    hosts.new.fake.secrets = Closed()
-
-    with pytest.raises(BackupError, match=r"c\d of (blog|host)"):
-        await hosts.bring()
-
-    assert is_bare(hosts.new)
-
-
-async def test_half_a_host_is_used_by_nobody_but_the_next_restore(hosts: Hosts) -> None:
-    state = hosts.new.process().state
-    state.backups.note(Restoring(id="ab" * 16, volumes=("pvdify-blog-data",)))
-    for path in (hosts.new.settings.releases(APP), hosts.volume(hosts.new, "data")):
-        path.mkdir(parents=True)
-
-    with pytest.raises(RestoreUnfinishedError, match="a restore was begun and is not through"):
-        state.check()
-    await hosts.bring()
-
-    state.check()
-    assert await seen(hosts.old) == await seen(hosts.new)
-    assert not hosts.volume(hosts.new, "data").exists()
-
-
-async def test_two_at_a_time_are_one_too_many(hosts: Hosts) -> None:
-    lock = hosts.new.process().state.backups.try_alone()
-    assert lock is not None
-
-    with lock, pytest.raises(RefusedError, match="somebody else does"):
-        await hosts.bring()
-
-
-async def test_another_backup_waits_until_all_apps_of_the_first_are_up(hosts: Hosts) -> None:
-    hosts.new.fake.podman.unreachable = {"ghcr.io"}
-    with pytest.raises(HostError):
-        await hosts.bring()
-    await hosts.take(force=True)
-
-    with pytest.raises(RefusedError, match="another backup is restored here"):
-        await hosts.bring()

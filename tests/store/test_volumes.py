@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 import tracemalloc
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from pvdify.store.packing import Packed, Packing
 from tests.store.archives import VOLUME, looked_at, packed, unpacked
+from tests.store.faults import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,6 +158,31 @@ def test_a_directory_that_becomes_a_link_leads_nowhere(top: Path, tmp_path: Path
 
     assert b"canary" not in data
     assert str(secret).encode() in data
+
+
+@pytest.mark.parametrize("name", ["inner", "file"])
+def test_what_becomes_a_link_between_a_look_and_the_opening_is_not_followed(
+    top: Path, tmp_path: Path, name: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "canary").write_text("canary")
+    (top / "inner").mkdir()
+    (top / "file").write_text("mine")
+    target = {"inner": secret, "file": secret / "canary"}[name]
+
+    def swap() -> None:
+        (top / name).rename(tmp_path / "away")
+        (top / name).symlink_to(target)
+
+    out = io.BytesIO()
+    calls = Calls(frozenset({"open"}), {"file": 1, "inner": 2}[name], swap)
+    sys.setprofile(calls.profile)
+    Packing(out, Packed(VOLUME)).pack(top)
+    sys.setprofile(None)
+
+    assert (top / name).is_symlink()
+    assert b"canary" not in out.getvalue()
 
 
 def test_a_file_that_grows_shrinks_or_goes_meanwhile_spoils_nothing(top: Path, tmp_path: Path) -> None:
