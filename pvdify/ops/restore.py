@@ -19,6 +19,7 @@ from pvdify.errors import (
     PvdifyError,
     RefusedError,
     SecretsError,
+    StateError,
 )
 from pvdify.model.backup import Restoring
 from pvdify.model.config import read_document
@@ -150,10 +151,10 @@ async def _sealed(host: Host, running: Running, looked: Looked, *, what: str) ->
             for app, configs in found.configs.items():
                 for kept in configs.values():
                     tasks.start_soon(tried, app, kept, keys)
-    if failures and isinstance(failures[0], SecretsError):
-        raise failures[0]
-    if failures:
-        raise BackupError(what, failures[0].message) from failures[0]
+    for error in failures:
+        if isinstance(error, StateError):
+            raise BackupError(what, error.message) from error
+        raise error
     return _Ready(looked=looked, sealed=sealed, seal=key)
 
 

@@ -24,7 +24,7 @@ from pvdify.store.files import (
     write_whole,
 )
 from pvdify.store.journal import FINISHED, file_named, lines_of, read_lines
-from pvdify.store.layout import put_away, read_restoring, remove_tree
+from pvdify.store.layout import GONE, put_away, read_restoring, remove_tree
 from pvdify.store.releases import text_of
 from pvdify.store.tree import MANIFEST as IN_FORCE
 
@@ -168,6 +168,7 @@ class Backups:
         with told(f"clear {settings.state}"):
             mine = [*settings.apps.iterdir(), settings.configs(HOST)]
             mine += [settings.volumes / name for name in restoring.volumes]
+            mine += settings.volumes.glob(f"{GONE}*")
             for path in mine:
                 away = put_away(path)
                 if away is not None:

@@ -12,6 +12,7 @@ from pvdify.errors import (
     HostError,
     KeyMissingError,
     PortTakenError,
+    ProgramMissingError,
     PvdifyError,
     RefusedError,
     RestoreUnfinishedError,
@@ -123,6 +124,14 @@ class Closed(FakeSecrets):
         raise KeyMissingError(f"cannot read {what}: no age key in {keys} opens it")
 
 
+def _no_sops(hosts: Hosts) -> None:
+    hosts.new.fake.secrets.is_missing = True
+
+
+def _no_age(hosts: Hosts) -> None:
+    hosts.new.fake.lockbox.is_missing = True
+
+
 @pytest.mark.parametrize(
     ("spoil", "error"),
     [
@@ -130,6 +139,8 @@ class Closed(FakeSecrets):
         (_half_of_it, BackupError),
         (_a_stranger_on_a_front, PortTakenError),
         (_no_seal, SecretsError),
+        (_no_sops, ProgramMissingError),
+        (_no_age, ProgramMissingError),
         (_no_validator, PvdifyError),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class Crafted:
     def add(self, name: str, data: bytes = b"", **fields: Any) -> Crafted:
         """Add a member; *fields* are those of its header."""
         member = tarfile.TarInfo(name)
-        member.size = len(data)
+        member.size, member.uid, member.gid = len(data), os.getuid(), os.getgid()
         for key, value in fields.items():
             setattr(member, key, value)
         write_member(self.out, member, (data,))
