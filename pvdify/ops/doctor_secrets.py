@@ -55,7 +55,7 @@ async def _sealed(host: Host) -> Checks:
     except PvdifyError as error:
         yield fail(_SEALED, f"this host does not open what is sealed: {error.message}", "pvdify secrets:reseal")
     else:
-        yield ok(_SEALED, f"{len(versions)} config versions as they were written, and this host opens them")
+        yield ok(_SEALED, f"{len(versions)} in use, as they were written, and this host opens them")
 
 
 def _problems(host: Host, app: str, version: int) -> Iterator[Check]:

@@ -40,6 +40,7 @@ async def ill(safe: Safe) -> dict[str, tuple[str, str]]:
 async def test_a_host_that_is_well_says_so_of_each(safe: Safe) -> None:
     assert list(NAMES) == list(await found(safe))
     assert {} == await ill(safe)
+    assert "4 in use, as they were written, and" in (await found(safe))["sealed config"].detail
 
 
 async def test_without_sops_the_rest_is_looked_at_all_the_same(safe: Safe) -> None:
