@@ -111,6 +111,7 @@ def _facts(app: AppInfo) -> list[tuple[str, str]]:
         ("environment", app.environment.value),
         ("status", app.status.value),
         ("release", tables.release(app.release) + (f" (warm: v{app.warm})" if app.warm is not None else "")),
+        ("config", tables.config(app.config_version) if app.config_version is not None else ""),
         ("image", app.image),
         ("front", f"127.0.0.1:{app.bind_port}"),
         ("port", str(app.port or "")),

@@ -46,6 +46,7 @@ class AppInfo(Answer, frozen=True, kw_only=True, omit_defaults=False):
     image: str
     release: int | None
     warm: int | None
+    config_version: int | None = None
     bind_port: int
     port: int | None
     processes: dict[str, Process]

@@ -128,6 +128,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             image=_IMAGE,
             release=42,
             warm=41,
+            config_version=7,
             bind_port=3001,
             port=8080,
             processes={"web": Process(command="npm start", count=2), "worker": Process(command="npm run worker")},

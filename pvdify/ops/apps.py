@@ -46,6 +46,7 @@ async def app_info(host: Host, request: ForApp) -> AppInfo:
     """All of one app: its slot and its row."""
     row = host.row(request.app)
     slot = host.slot(request.app)
+    live = host.state.release(row.name, row.live) if row.live is not None else None
     return AppInfo(
         name=row.name,
         environment=slot.environment,
@@ -53,8 +54,9 @@ async def app_info(host: Host, request: ForApp) -> AppInfo:
         image=row.image or slot.image or "",
         release=row.live,
         warm=row.warm,
+        config_version=live.config.version if live and live.config else None,
         bind_port=row.front,
-        port=slot.port or (host.state.release(row.name, row.live).port if row.live is not None else None),
+        port=slot.port or (live.port if live else None),
         processes=slot.processes,
         domains=slot.domains,
         resources=slot.resources,

@@ -153,6 +153,7 @@ ANSWERS: dict[str, object] = {
         image=f"ghcr.io/org/blog@{DIGEST}",
         release=2,
         warm=1,
+        config_version=7,
         bind_port=3000,
         port=8080,
         processes={"web": Process(command="npm start", count=2), "worker": Process()},

@@ -44,6 +44,16 @@ async def test_an_app_is_running_while_its_instances_are_up_and_failed_when_one_
     assert {AppStatus.FAILED} == await statuses(world)
 
 
+async def test_an_app_tells_the_config_that_serves_and_not_the_one_that_waits(world: World) -> None:
+    before = await app_info(world.process(), ForApp(app=APP))
+    await world.set({"KEY": "one"})
+    await world.set({"KEY": "two"}, deploys=False)
+
+    after = await app_info(world.process(), ForApp(app=APP))
+
+    assert (None, 1) == (before.config_version, after.config_version)
+
+
 async def test_systemd_that_does_not_answer_is_an_error_after_some_seconds(
     world: World, autojump_clock: trio.testing.MockClock
 ) -> None:
