@@ -71,7 +71,8 @@ def command(
 
     def declared(function: Function) -> Command:
         own = [_app_words(words), _app_option()] if words is not None else []
-        wait = [_flag("--wait", "Wait for another operation on the app instead of refusing.")] if changes else []
+        other = "another operation" if words is None else "another operation on the app"
+        wait = [_flag("--wait", f"Wait for {other} instead of refusing.")] if changes else []
         made = Command(
             name,
             callback=_callback(name, function, words, needs_host=needs_host),

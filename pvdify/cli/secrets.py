@@ -8,8 +8,9 @@ import asyncclick as click
 
 from pvdify.cli import tables
 from pvdify.cli.command import command
+from pvdify.errors import SpecError
 from pvdify.model.requests import ForRecipient, Nothing, Reseal
-from pvdify.model.vault import SealWith
+from pvdify.model.vault import SealWith, is_recipient
 from pvdify.operations import secrets as operations
 
 if TYPE_CHECKING:
@@ -27,7 +28,18 @@ async def secrets(session: Session) -> None:
 
 
 def _recipient() -> click.Argument:
-    return click.Argument(["recipient"], metavar="age1...")
+    return click.Argument(["recipient"], metavar="age1...", callback=_checked)
+
+
+def _checked(_ctx: click.Context, _param: click.Parameter, recipient: str) -> str:
+    """Refuse what is no recipient before anybody is asked, and without repeating it: it may be the key."""
+    if not is_recipient(recipient):
+        reason = "it is none of the kind X25519: age1 and 58 letters and digits"
+        if recipient.upper().startswith("AGE-SECRET-KEY-"):
+            reason = "this is a private key, which should stay where it is"
+        hint = "`age-keygen -y FILE` prints the recipient of a key file"
+        raise SpecError(f"cannot read the recipient: {reason}", pointer="/recipient", hint=hint)
+    return recipient
 
 
 @command("secrets:add", _recipient(), examples=(f"pvdify secrets:add {_TEAM}",), changes=True)

@@ -246,7 +246,28 @@ def test_nobody_else_reads_the_secrets_until_somebody_is_added() -> None:
 def test_what_is_no_recipient_of_that_kind_is_refused() -> None:
     """A plugin's recipient would make sops run a program of that name."""
     for typo in ("age1yubikey1qwerty", "age1QL3Z", "ssh-ed25519 AAAA"):
-        assert 65 == typed("secrets:add", typo, client=FakeClient()).status
+        ended = typed("secrets:add", typo, client=FakeClient())
+        assert 65 == ended.status
+        assert "`age-keygen -y FILE` prints the recipient" in ended.err
+        assert typo not in ended.text
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+@pytest.mark.parametrize("command", ["secrets:add", "secrets:remove"])
+def test_a_private_key_is_neither_asked_for_nor_repeated(command: str, *, is_root: bool) -> None:
+    client = FakeClient()
+    key = f"AGE-SECRET-KEY-1{'Q' * 58}"
+
+    ended = typed(command, key, client=client, is_root=is_root)
+
+    assert (65, []) == (ended.status, client.asked)
+    assert "this is a private key" in ended.err
+    assert key not in ended.text
+
+
+def test_only_what_is_about_an_app_says_that_it_waits_for_that() -> None:
+    assert "another operation on the app" in typed("config:set", "--help").out
+    assert "another operation on the app" not in typed("secrets:rotate", "--help").out
 
 
 def test_a_login_reads_its_password_from_standard_input() -> None:
