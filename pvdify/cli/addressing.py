@@ -30,7 +30,8 @@ class Words:
     """What a command takes besides the app: from *least* to *most* words that all fit *pattern*.
 
     *loose* is what they may be where `-a` has left no doubt. *is_command* words may follow a `--`, and then nothing before it is one of them.
-    *is_secret* words are shown to nobody, however wrong they are.
+    *is_secret* words are shown to nobody, however wrong they are. *wrong* says of an app and the words behind it what is wrong with them
+    and what to type, where it knows.
     """
 
     usage: str = ""
@@ -40,6 +41,7 @@ class Words:
     loose: str = ANYTHING
     is_command: bool = False
     is_secret: bool = False
+    wrong: Callable[[str, tuple[str, ...]], tuple[str, str] | None] | None = None
 
     def fit(self, words: tuple[str, ...], *, is_sure: bool = False) -> bool:
         """Whether the command could take *words*."""
@@ -128,12 +130,23 @@ def _unreadable(typed: Typed, words: Words, *, needs_app: bool) -> WrongUsage:
     meant = spelled_apart(typed.command, typed.before[0]) if typed.before else ""
     if meant:
         return usage_error(f"cannot read `{_typed(typed, words)}`", hint=f"did you mean `pvdify {meant}`?")
+    if words.wrong and (found := words.wrong(*_app_and_words(typed))):
+        reason, hint = found
+        return usage_error(f"cannot read `{_typed(typed, words)}`: {reason}", hint=hint)
     if needs_app and not (words.is_command and typed.after is None):
         return usage_error(
             f"cannot tell which app `{_typed(typed, words)}` means",
             hint="name it with -a APP, set PVDIFY_APP, or write app = into ./pvdify.toml",
         )
     return usage_error(f"cannot read `{_typed(typed, words)}`", hint=f"usage: {usage}")
+
+
+def _app_and_words(typed: Typed) -> tuple[str, tuple[str, ...]]:
+    """What was probably meant by what was *typed*: an app that nobody named is `APP`."""
+    rest = (*typed.before, *(typed.after or ()))
+    if typed.app is None and rest and _APP.search(rest[0]):
+        return rest[0], rest[1:]
+    return typed.app or "APP", rest
 
 
 def _typed(typed: Typed, words: Words) -> str:

@@ -46,7 +46,7 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry(
                 "config",
                 "config",
-                "Show an app's config: names, and what they hold only with `reveal`, which is audited.",
+                "Show an app's config: names, and what they hold only if that is asked for, which is audited.",
             ),
             Entry(
                 "config:get",

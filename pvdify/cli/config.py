@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions
 
 VERSION: Final = r"c?[1-9][0-9]{0,8}"
-NAME: Final = r"(?:secrets/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
-"""A variable, or a file."""
 FILES: Final = "secrets/"
 """Where a file is, below `/run`."""
+_RUN: Final = "/run/"
+NAME: Final = rf"(?:(?:{_RUN})?{FILES})?[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}"
+"""A variable, or a file."""
 OF_VERSION: Final = click.Option(["--version"], metavar="cN", help="An older version; the one of now if not said.")
 
 
@@ -46,7 +47,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     words=Words(is_secret=True),
 )
 async def config(session: Session, *, reveal: bool, version: str | None) -> None:
-    """Show an app's config: names, and what they hold only with `reveal`, which is audited."""
+    """Show an app's config: names, and what they hold only if that is asked for, which is audited."""
     asked = _number(version)
     answer = await session.ask(operations.SHOW, ShowConfig(app=session.app, version=asked, reveal=reveal))
     session.show(answer, lambda: session.terminal.printable(_text(answer, reveal=reveal, is_older=asked is not None)))
@@ -56,7 +57,7 @@ async def config(session: Session, *, reveal: bool, version: str | None) -> None
     "config:get",
     OF_VERSION,
     examples=("pvdify config:get blog DATABASE_URL", "pvdify config:get blog secrets/tls.pem > tls.pem"),
-    words=Words(usage="KEY", least=1, most=1, pattern=NAME, is_secret=True),
+    words=Words(usage="KEY", least=1, most=1, pattern=NAME, loose=NAME, is_secret=True),
 )
 async def config_get(session: Session, *, version: str | None) -> None:
     """Print the value of one variable, or one file, and nothing else; this is audited.
@@ -64,7 +65,7 @@ async def config_get(session: Session, *, version: str | None) -> None:
     Into a file or a pipe it goes byte by byte, without a newline behind it.
     """
     answer = await session.ask(operations.SHOW, ShowConfig(app=session.app, version=_number(version), reveal=True))
-    key, value = _found(answer, session.words[0])
+    key, value = _found(answer, below_run(session.words[0]))
     if session.is_json:
         session.terminal.print(
             tables.json_text(Value(app=answer.app, version=answer.version or 0, key=key, value=value))
@@ -128,6 +129,11 @@ def _number(version: str | None) -> int | None:
     if version is not None and not re.search(closed(VERSION), version):
         raise usage_error(f"cannot read --version {version}", hint="name it as `pvdify config:versions` does: c7")
     return int(version.removeprefix("c")) if version is not None else None
+
+
+def below_run(name: str) -> str:
+    """*name* as config has it: a file may be named by its whole path."""
+    return name.removeprefix(_RUN)
 
 
 def _found(answer: Config, name: str) -> tuple[str, str | bytes]:

@@ -9,7 +9,7 @@ import asyncclick as click
 
 from pvdify.cli.addressing import Words
 from pvdify.cli.command import command
-from pvdify.cli.config import FILES
+from pvdify.cli.config import FILES, NAME, below_run
 from pvdify.cli.inputs import INPUT, check_once, contents, named
 from pvdify.cli.usage import usage_error
 from pvdify.errors import SpecError
@@ -26,8 +26,26 @@ if TYPE_CHECKING:
     from pvdify.cli.session import Session
 
 ASSIGNMENT: Final = r"[^=]+=[\s\S]*"
-GONE: Final = rf"{KEY_PATTERN}|{FILES}.+"
+_NAMED: Final = re.compile(r"[A-Z][A-Z_]*")
+"""What is the name of a variable, and hardly a secret that was typed without one."""
 NO_DEPLOY: Final = click.Option(["--no-deploy"], is_flag=True, help="Leave it for the next release.")
+
+
+def _no_assignment(_app: str, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """What the first word that is no KEY=VALUE lacks; it is not repeated where it might be a secret."""
+    for number, word in enumerate(words, start=1):
+        if re.search(closed(ASSIGNMENT), word):
+            continue
+        name = word if _NAMED.fullmatch(word) else "KEY"
+        what = word if name == word else f"KEY=VALUE number {number}"
+        lack = "name" if word.startswith("=") else "value"
+        return f"{what} has no {lack}", f"say {name}=VALUE, or {name}=- to be asked for the value"
+    return None
+
+
+def _no_file(app: str, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """What an import lacks without a word."""
+    return None if words else ("no file is named", f"type `pvdify config:import {app} FILE`; - is standard input")
 
 
 @command(
@@ -45,7 +63,9 @@ NO_DEPLOY: Final = click.Option(["--no-deploy"], is_flag=True, help="Leave it fo
         "pvdify config:set blog DATABASE_URL=- < url.txt",
         "pvdify config:set blog --file .env --file-secret tls.pem=./tls.pem",
     ),
-    words=Words(usage="[KEY=VALUE...]", most=None, pattern=ASSIGNMENT, loose=ASSIGNMENT, is_secret=True),
+    words=Words(
+        usage="[KEY=VALUE...]", most=None, pattern=ASSIGNMENT, loose=ASSIGNMENT, is_secret=True, wrong=_no_assignment
+    ),
     changes=True,
 )
 async def config_set(session: Session, *, file: str | None, file_secrets: tuple[str, ...], no_deploy: bool) -> None:
@@ -70,7 +90,7 @@ async def config_set(session: Session, *, file: str | None, file_secrets: tuple[
     "config:unset",
     NO_DEPLOY,
     examples=("pvdify config:unset blog LOG_LEVEL", "pvdify config:unset blog secrets/tls.pem"),
-    words=Words(usage="KEY...", least=1, most=None, pattern=GONE, is_secret=True),
+    words=Words(usage="KEY...", least=1, most=None, pattern=NAME, loose=NAME, is_secret=True),
     changes=True,
 )
 async def config_unset(session: Session, *, no_deploy: bool) -> None:
@@ -78,9 +98,10 @@ async def config_unset(session: Session, *, no_deploy: bool) -> None:
 
     Several at once, and files as well, make one version.
     """
-    gone = dict.fromkeys(session.words)
-    files = {from_value(one.removeprefix(FILES), FileName): None for one in gone if one.startswith(FILES)}
-    await _set(session, {one: None for one in gone if not one.startswith(FILES)}, files=files, deploy=not no_deploy)
+    names = [below_run(word) for word in session.words]
+    keys = [name for name in names if re.search(closed(KEY_PATTERN), name)]
+    files = [from_value(name.removeprefix(FILES), FileName) for name in names if name not in keys]
+    await _set(session, dict.fromkeys(keys), files=dict.fromkeys(files), deploy=not no_deploy)
 
 
 @command(
@@ -88,7 +109,7 @@ async def config_unset(session: Session, *, no_deploy: bool) -> None:
     click.Option(["--replace"], is_flag=True, help="Forget the variables that are not in it; files stay."),
     NO_DEPLOY,
     examples=("pvdify config:import blog blog.env", "pvdify config:import blog - --replace < blog.json"),
-    words=Words(usage="FILE", least=1, most=1),
+    words=Words(usage="FILE", least=1, most=1, wrong=_no_file),
     changes=True,
 )
 async def config_import(session: Session, *, replace: bool, no_deploy: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pvdify.cli.usage import usage_error
 from pvdify.errors import NotFoundError, SpecError
-from pvdify.model.config import LARGEST
+from pvdify.model.config import ELSEWHERE, LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,5 +42,5 @@ def contents(path: str, terminal: Terminal) -> bytes:
     except OSError as error:
         raise SpecError(f"cannot read {named(path)}: {(error.strerror or 'it is unreadable').lower()}") from error
     if len(data) > LARGEST:
-        raise SpecError(f"cannot take {named(path)}: it is larger than {LARGEST} bytes")
+        raise SpecError(f"cannot take {named(path)}: it is larger than {LARGEST} bytes", hint=ELSEWHERE)
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import asyncclick as click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pvdify.model.answers import ReleaseInfo, Releases
 
 VERSION: Final = r"v?[1-9][0-9]{0,8}"
+_CONFIG: Final = re.compile(r"c[1-9][0-9]{0,8}")
 IMAGE: Final = r".*[/:@].*"
 """A word that can only be an image; `nginx` alone might be an app."""
 
@@ -64,13 +66,21 @@ async def releases_info(session: Session) -> None:
     session.show(answer, lambda: _text(session, answer))
 
 
+def _no_release(app: str, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """How to go back to a config, where one is named instead of a release."""
+    if len(words) != 1 or not _CONFIG.fullmatch(words[0]):
+        return None
+    back = f"pvdify config:export {app} --version {words[0]} | pvdify config:import {app} - --replace"
+    return f"{words[0]} is a config, and a rollback takes a release", f"to set its variables again, type `{back}`"
+
+
 @command(
     "rollback",
     click.Option(
         ["--keep-config"], is_flag=True, help="Keep the config of now instead of the release's own: a new release."
     ),
     examples=("pvdify rollback blog", "pvdify rollback blog v41", "pvdify rollback blog --keep-config"),
-    words=Words(usage="[vN]", most=1, pattern=VERSION),
+    words=Words(usage="[vN]", most=1, pattern=VERSION, loose=VERSION, wrong=_no_release),
     changes=True,
 )
 async def rollback(session: Session, *, keep_config: bool) -> None:

@@ -27,6 +27,8 @@ SALT: Final = "salt"
 """The part that only pvdify reads: with it all the others are proven."""
 LARGEST: Final = 1_000_000
 """Bytes of all values and files together: systemd gives a unit no more than 1 MiB of credentials, and they fill whole pages there."""
+ELSEWHERE: Final = "keep large files in a volume or in the image"
+"""What to do with what is larger."""
 _PAGE: Final = 4096
 _PAGES: Final = 256
 _VARIABLES: Final = 1_000
@@ -229,7 +231,6 @@ def _check_size(document: ConfigDocument) -> None:
     sizes = [len(document.env_file()), *(len(data) for data in document.files.values())]
     size = sum(sizes) + sum(len(name) + 64 for name in document.files)
     pages = sum(max(1, -(-one // _PAGE)) for one in sizes)
-    hint = "keep large files in a volume or in the image"
     if len(document.vars) > _VARIABLES:
         message = f"cannot keep {len(document.vars)} variables: {_VARIABLES} is the most"
         raise SpecError(
@@ -237,10 +238,10 @@ def _check_size(document: ConfigDocument) -> None:
         )
     if size > LARGEST:
         message = f"cannot keep {size} bytes of config: systemd gives a unit no more than {LARGEST}"
-        raise SpecError(message, pointer="/vars", hint=hint)
+        raise SpecError(message, pointer="/vars", hint=ELSEWHERE)
     if pages > _PAGES:
         message = f"cannot keep {len(document.files)} files: systemd gives a unit no more than {_PAGES} pages, and they fill {pages}"
-        raise SpecError(message, pointer="/files", hint=hint)
+        raise SpecError(message, pointer="/files", hint=ELSEWHERE)
 
 
 def _check_variable(key: str, value: str) -> None:
@@ -249,6 +250,11 @@ def _check_variable(key: str, value: str) -> None:
     as_file = f"keep it as a file: `--file-secret {name}=PATH`, read at /run/secrets/{name}"
     if is_denied(key):
         reason = "it is set or forbidden by pvdify"
+        hint = (
+            "declare the port that the app listens on: `port = 8080` in its slot; it is given as PORT"
+            if key == "PORT"
+            else ""
+        )
     elif _LINE.search(value):
         reason = "a variable is one line"
         hint = as_file

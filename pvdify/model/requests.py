@@ -308,7 +308,7 @@ class SetConfig(Request, frozen=True, kw_only=True):
 
 
 class UnsetConfig(Request, frozen=True, kw_only=True):
-    """Forget one variable."""
+    """Forget one variable, or the file of that name where no variable has it."""
 
     app: AppName
     key: EnvKey

@@ -27,7 +27,7 @@ def _is_left(request: SetConfig | UnsetConfig) -> bool:
 
 SHOW: Final = Operation(
     name="config.show",
-    summary="Show an app's config: names, and what they hold only with `reveal`, which is audited.",
+    summary="Show an app's config: names, and what they hold only if that is asked for, which is audited.",
     request=ShowConfig,
     answer=Config,
     run="pvdify.ops.config:show_config",

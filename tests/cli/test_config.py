@@ -109,9 +109,10 @@ def test_a_file_can_be_standard_input() -> None:
 @pytest.mark.parametrize(
     ("argv", "says", "status", "words"),
     [
-        (("blog", SECRET), "", 64, "usage: pvdify config:set [APP] [KEY=VALUE...]"),
-        (("blog", "A=1", SECRET), "", 64, "usage: pvdify config:set [APP] [KEY=VALUE...]"),
-        (("-a", "blog", "A", SECRET), "", 64, "usage: pvdify config:set [APP] [KEY=VALUE...]"),
+        (("blog", SECRET), "", 64, "KEY=VALUE number 1 has no value"),
+        (("blog", "A=1", SECRET), "", 64, "KEY=VALUE number 2 has no value"),
+        (("blog", f"={SECRET}"), "", 64, "KEY=VALUE number 1 has no name"),
+        (("-a", "blog", "A", SECRET), "", 64, "A has no value\n  say A=VALUE, or A=- to be asked for the value"),
         ((f"A={SECRET}",), "", 64, "cannot tell which app `pvdify config:set …` means"),
         (("blog", f"postgres://u:{SECRET}@db?x=1"), "", 64, "cannot read KEY=VALUE number 1"),
         (("blog", f"A={SECRET}", "A=2"), "", 64, "cannot set A twice"),
@@ -127,7 +128,12 @@ def test_a_file_can_be_standard_input() -> None:
         (("blog", "--file-secret", "tls.pem"), "", 64, "it is not NAME=FILE"),
         (("blog", "--file-secret", "env=-"), SECRET, 65, "expected the name of a secret file"),
         (("blog", "--file-secret", "a=/dev/null", "--file-secret", "a=/dev/null"), "", 64, "it is there twice"),
-        (("blog", "--file-secret", "a=/dev/zero"), "", 65, "it is larger than 1000000 bytes"),
+        (
+            ("blog", "--file-secret", "a=/dev/zero"),
+            "",
+            65,
+            "1000000 bytes\n  keep large files in a volume or in the image",
+        ),
     ],
 )
 def test_what_cannot_be_set_is_told_without_its_value(
@@ -158,9 +164,27 @@ def test_variables_and_files_are_unset_at_once() -> None:
     assert SetConfig(app="blog", vars={"A": None, "lower": None}, files={"tls.pem": None}, deploy=False) == request
 
 
+@pytest.mark.parametrize("name", ["tls.pem", "secrets/tls.pem", "/run/secrets/tls.pem"])
+def test_a_file_is_unset_by_every_name_that_it_has(name: str) -> None:
+    assert SetConfig(app="blog", files={"tls.pem": None}) == told("config:unset", "blog", name)
+
+
 @pytest.mark.parametrize("command", ["config:get", "config:unset"])
 def test_a_value_behind_a_name_is_not_shown(command: str) -> None:
     assert f"cannot read `pvdify {command} …`" in refused(command, "blog", f"A={SECRET}", status=64)
+    assert f"cannot read `pvdify {command} -a blog …`" in refused(command, "-a", "blog", f"A={SECRET}", status=64)
+    assert f"cannot read `pvdify {command} …`" in refused(command, "blog", f"/run/{SECRET}", status=64)
+
+
+def test_an_import_of_nothing_says_that_the_file_is_missing() -> None:
+    assert "no file is named\n  type `pvdify config:import blog FILE`" in refused("config:import", "blog", status=64)
+
+
+def test_who_takes_a_config_for_a_release_is_told_the_way_back() -> None:
+    way = "pvdify config:export blog --version c3 | pvdify config:import blog - --replace"
+
+    assert way in refused("rollback", "blog", "c3", status=64)
+    assert way in refused("rollback", "-a", "blog", "c3", status=64)
 
 
 def test_an_import_sets_what_the_file_says(env: Path) -> None:
@@ -187,7 +211,10 @@ def test_an_empty_import_forgets_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("key", "out"),
-    [("LOG_LEVEL", "debug\x1b[2J"), ("secrets/tls.pem", "\x00\udcffPEM"), ("tls.pem", "\x00\udcffPEM")],
+    [
+        ("LOG_LEVEL", "debug\x1b[2J"),
+        *((name, "\x00\udcffPEM") for name in ("tls.pem", "secrets/tls.pem", "/run/secrets/tls.pem")),
+    ],
 )
 def test_one_value_is_all_that_is_written(key: str, out: str) -> None:
     client = FakeClient(answers=ANSWERS)

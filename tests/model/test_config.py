@@ -92,13 +92,20 @@ def test_podman_reads_the_variables_back_as_they_are(variables: dict[str, str]) 
 
 @pytest.mark.parametrize(
     "key",
-    ["LD_PRELOAD", "LD_LIBRARY_PATH", "PODMAN_X", "PVDIFY_X", "PORT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"],
+    ["LD_PRELOAD", "LD_LIBRARY_PATH", "PODMAN_X", "PVDIFY_X", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"],
 )
 def test_what_pvdify_sets_itself_or_forbids_is_refused(key: str) -> None:
     with pytest.raises(SpecError, match=f"cannot set {key}: it is set or forbidden by pvdify") as caught:
         with_({key: CANARY})
 
     assert (f"/vars/{key}", "") == (caught.value.pointer, caught.value.hint)
+
+
+def test_who_sets_the_port_is_told_where_that_is_declared() -> None:
+    with pytest.raises(SpecError, match="cannot set PORT: it is set or forbidden by pvdify") as caught:
+        with_({"PORT": "80"})
+
+    assert "`port = 8080` in its slot" in caught.value.hint
 
 
 @pytest.mark.parametrize("key", ["PATH", "HOME", "PORTS", "ld_preload", "_", "DATABASE_URL"])

@@ -225,6 +225,16 @@ async def test_what_is_not_there_is_not_forgotten(world: World) -> None:
     assert (1, 2, (1,), (2, 1)) == numbers(world)
 
 
+async def test_a_file_is_forgotten_by_its_bare_name_where_no_variable_has_it(world: World) -> None:
+    await world.set({"both": "one"}, {"both": b"two", "cert": b"three"})
+
+    changed = await unset(world, "cert")
+    await unset(world, "both")
+
+    assert "c2 of blog is set (removed secrets/cert), and v3 of blog is live with c2" == changed.text
+    assert ({}, {"both": b"two"}) == ((await shown(world)).vars, (await shown(world)).files)
+
+
 async def test_what_cannot_be_set_leaves_all_as_it_was(world: World) -> None:
     with pytest.raises(SpecError, match="cannot set PORT"):
         await world.set({"KEY": "one", "PORT": "80"})
