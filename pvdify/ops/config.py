@@ -137,7 +137,7 @@ async def set_config(host: Host, running: Running, request: SetConfig) -> Change
     try:
         changed = await release_again(host, running, slot, note=partial(with_config, pin), pin=lambda _row: pin)
     except PvdifyError as error:
-        if not running.has_switched:
+        if not running.has_switched and not running.is_between:
             says_unchanged(error, _as_before(row, pin))
         raise
     text = f"c{pin.version} of {app} is set ({change.words()}), and {changed.text}"
