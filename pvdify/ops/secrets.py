@@ -97,7 +97,8 @@ async def _check_recipient(host: Host, one: str, *, wanted: tuple[str, ...]) -> 
     try:
         await host.secrets.encrypt(b'{"trial":"pvdify"}', recipients=wanted)
     except SecretsError as error:
-        raise SpecError(f"cannot add {one}: {error.message}", pointer="/recipient") from error
+        hint = "`age-keygen -y FILE` prints the recipient of a key file"
+        raise SpecError(f"cannot add {one}: {error.message}", pointer="/recipient", hint=hint) from error
 
 
 def _unchanged(running: Running, text: str) -> Changed:

@@ -250,10 +250,11 @@ async def test_a_recipient_that_sops_does_not_take_changes_nothing(safe: Safe) -
     key = await safe.world.fake.secrets.new_key()
     safe.world.fake.secrets.fails = "malformed recipient"
 
-    with pytest.raises(SpecError, match="malformed recipient"):
+    with pytest.raises(SpecError, match="malformed recipient") as caught:
         await safe.add(key)
 
     safe.world.fake.secrets.fails = ""
+    assert "`age-keygen -y FILE` prints the recipient" in caught.value.hint
     assert () == (await show_secrets(safe.world.process(), Nothing())).recipients
     assert not safe.is_unfinished
 
