@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from pvdify.errors import KeyMissingError, NotFoundError, PvdifyError, StateError
+from pvdify.errors import KeyMissingError, PvdifyError
 from pvdify.model.config import read_document
 from pvdify.model.envelope import check_envelope, recipients_of
+from pvdify.ops.every_config import every_version, is_there, with_each
 from pvdify.ops.locking import held
 from pvdify.ops.vault import unsealed_config
 
@@ -46,22 +47,12 @@ def pending(host: Host) -> tuple[tuple[str, int], ...]:
     return tuple(one for one in every_version(host) if not _is_for(host, *one, wanted))
 
 
-def every_version(host: Host) -> tuple[tuple[str, int], ...]:
-    """Every config version of every app, and of the host's own secrets."""
-    configs = host.state.configs
-    return tuple((app, version) for app in configs.owners() for version in configs.versions(app))
-
-
-def is_there(host: Host, app: str, version: int) -> bool:
-    """Whether a config version was not removed meanwhile."""
-    return version in host.state.configs.versions(app)
-
-
 async def _encrypt_all(host: Host, running: Running) -> int:
     count = 0
     while True:
         async with running.step("encrypt"):
-            count += await _encrypt_pending(host, running)
+            waiting = await anyio.to_thread.run_sync(pending, host)
+            count += await with_each(host, running, waiting, _encrypt, rest=lambda _: ": until then the old keys stay")
         async with running.step("finish"), held(host.state.vault.try_alone):
             # who began before the readers changed has written by now, and maybe for the old ones
             if not await anyio.to_thread.run_sync(pending, host):
@@ -88,28 +79,6 @@ async def _prove_key(host: Host) -> None:
     plain = await host.secrets.decrypt(text, what="what is encrypted now", keys=vault.key_file)
     if msgspec.json.decode(plain) != msgspec.json.decode(trial):
         raise KeyMissingError(f"cannot encrypt: the key in {vault.key_file} does not open what is encrypted for it")
-
-
-async def _encrypt_pending(host: Host, running: Running) -> int:
-    failures: list[StateError] = []
-    count = 0
-    for app, version in await anyio.to_thread.run_sync(pending, host):
-        try:
-            await _encrypt(host, app, version)
-        except (NotFoundError, StateError) as error:
-            if not is_there(host, app, version):
-                continue
-            if isinstance(error, NotFoundError):
-                raise
-            running.note(error.message)
-            failures.append(error)
-        else:
-            count += 1
-            await running.progress(f"c{version} of {app}")
-    if failures:
-        failures[0].hint = f"{failures[0].hint}, then type the same again: until then the old keys stay"
-        raise failures[0]
-    return count
 
 
 async def _encrypt(host: Host, app: str, version: int) -> None:

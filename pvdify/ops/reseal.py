@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from pvdify.errors import NotFoundError, StateError
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
-from pvdify.ops.rekey import every_version, is_there
+from pvdify.ops.every_config import every_version, with_each
 from pvdify.ops.vault import HOST, decrypted_config, prove_seal, sealed_parts
 
 if TYPE_CHECKING:
@@ -44,26 +43,9 @@ async def reseal(host: Host, running: Running, request: Reseal) -> Changed:
 
 async def _seal_all(host: Host, running: Running) -> int:
     """Seal every version that can be read; raise the first error of those that cannot."""
-    failures: list[StateError] = []
-    count = 0
     first = needed(host)
-    for app, version in sorted(every_version(host), key=lambda one: one not in first):
-        try:
-            await _seal(host, app, version)
-        except (NotFoundError, StateError) as error:
-            if not is_there(host, app, version):
-                continue
-            if isinstance(error, NotFoundError):
-                raise
-            running.note(error.message)
-            failures.append(error)
-        else:
-            count += 1
-            await running.progress(f"c{version} of {app}")
-    if failures:
-        failures[0].hint = f"{failures[0].hint}, then type the same again; {count} others are sealed"
-        raise failures[0]
-    return count
+    versions = sorted(every_version(host), key=lambda one: one not in first)
+    return await with_each(host, running, versions, _seal, rest=lambda count: f"; {count} others are sealed")
 
 
 def needed(host: Host) -> frozenset[tuple[str, int]]:

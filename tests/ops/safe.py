@@ -11,9 +11,9 @@ from pvdify.errors import PvdifyError
 from pvdify.model.requests import CreateApp, ForRecipient, Nothing, Reseal, SetConfig
 from pvdify.ops.config import set_config
 from pvdify.ops.create import create_app
+from pvdify.ops.every_config import every_version
 from pvdify.ops.host_secrets import keep_logins
 from pvdify.ops.perform import perform
-from pvdify.ops.rekey import every_version
 from pvdify.ops.reseal import reseal
 from pvdify.ops.secrets import add_recipient, remove_recipient, rotate
 from pvdify.ops.vault import HOST, decrypted_config

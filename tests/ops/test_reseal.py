@@ -18,9 +18,9 @@ from pvdify.errors import (
 )
 from pvdify.model.requests import Init, Nothing
 from pvdify.model.vault import SealWith
+from pvdify.ops.every_config import every_version
 from pvdify.ops.host_secrets import logins
 from pvdify.ops.init import init
-from pvdify.ops.rekey import every_version
 from pvdify.ops.reseal import needed
 from pvdify.ops.secrets import show_secrets
 from tests.ops.safe import OTHER, VERSIONS, Safe
