@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STATE: Final = "/var/lib/pvdify"
 CONFIGS: Final = f"{STATE}/apps/blog/config"
-CREDENTIALS: Final = "243"
+CREDENTIALS: Final = "status=243"
 VALUE: Final = 'a secret "value" of $HOME'
 FILE: Final = noise(1, 5000)
 
@@ -154,8 +154,8 @@ def starts(bed: Bed) -> int:
 def never_ran(operator: Operator, unit: str, before: int) -> bool:
     """Whether *unit* fails for want of what it loads, and nothing of the app has run."""
     bed = operator.bed
-    show = ("systemctl", "show", "-P", "ExecMainStatus", unit)
-    bed.wait_until(lambda: bed.run(*show).stdout.strip() == CREDENTIALS, what="the start to fail")
+    show = ("systemctl", "show", "-P", "ExecStartPre", unit)
+    bed.wait_until(lambda: CREDENTIALS in bed.run(*show).stdout, what="the start to fail")
     found = operator.containers("blog-v")
     bed.run("systemctl", "stop", unit)
     return found == () and before == starts(bed)
