@@ -54,6 +54,9 @@ static void become(char **argv, int cgroup, int tty, const sigset_t *mask)
     if (setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
       fail("take the terminal");
   }
+  /* Whoever runs the tests in the background ignores some signals, and a command would inherit that. */
+  for (size_t i = 0; i < PASSED_ON_COUNT; i++)
+    signal(PASSED_ON[i], SIG_DFL);
   sigprocmask(SIG_SETMASK, mask, NULL);
   execvp(argv[0], argv);
   fprintf(stderr, "enter: cannot run %s: %s\n", argv[0], strerror(errno));
