@@ -83,7 +83,7 @@ def asked(services: Services, phases: str, examples: int) -> subprocess.Complete
             *(str(PROGRAM), "--config-file", str(configuration), "run", str(description), "--url", services.url),
             *("--tls-verify", str(services.directory / "cert.pem"), "--request-timeout", "10", "--no-color"),
             *("--phases", phases, "--max-examples", str(examples), "--checks", ",".join(CHECKS)),
-            *("--seed", "1", "--generation-database", "none", "--warnings", "off"),
+            *("--seed", "2", "--generation-database", "none", "--warnings", "off"),
         ],
         cwd=services.directory,
         env=os.environ | {"PVDIFY_TOKEN": asyncio.run(token(services)), "COLUMNS": "150"},
@@ -110,7 +110,7 @@ ROUTED = {name for name, one in OPERATIONS.items() if one.route}
 
 @pytest.mark.parametrize(
     ("phases", "examples", "share"),
-    [("examples,coverage,fuzzing", 10, 0.85), ("stateful", 150, 0.25)],
+    [("examples,coverage,fuzzing", 10, 0.85), ("stateful", 400, 0.25)],
     ids=["one by one", "one after another"],
 )
 def test_whatever_is_asked_gets_an_answer_that_the_description_tells(
