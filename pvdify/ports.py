@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pvdify.model.edge import EdgeKind
     from pvdify.model.image import Image
     from pvdify.model.names import UnitName
     from pvdify.model.vault import AgeKey, SealWith
@@ -160,6 +161,22 @@ class Router(Protocol):
 
     async def known(self, app: str) -> tuple[str, ...]:
         """The names of all servers of *app*, also of those that only finish what they have, or are dead."""
+
+
+class Edge(Protocol):
+    """One program that brings the public to the fronts."""
+
+    async def check(self, config: Path) -> None:
+        """Raise `RenderError` with the program's own words if it would not take *config*."""
+
+    async def is_running(self) -> bool:
+        """Whether it is up and serves."""
+
+    async def follow(self, config: Path) -> None:
+        """Make it serve what *config* says, losing no request; start it where it is down. Raise `EdgeError` if it does not."""
+
+    async def stop(self) -> None:
+        """Stop it; stopping what is stopped is fine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,4 +381,5 @@ class Ports:
     console: Console
     secrets: Secrets
     seal: Seal
+    edges: Mapping[EdgeKind, Edge]
     clock: Clock

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pvdify.model.edge import EdgeKind
 from pvdify.model.place import Place
 from pvdify.ops.host import Host
 from pvdify.ports import Ports
@@ -11,6 +14,7 @@ from pvdify.store.state import State
 
 def local_host(settings: Settings | None = None) -> Host:
     """The host that this process runs on, its state where *settings* say, else where pvdify keeps it."""
+    from pvdify.adapters.caddy import Caddy
     from pvdify.adapters.clock import SystemClock
     from pvdify.adapters.console import Terminal
     from pvdify.adapters.creds import SystemdCreds
@@ -39,6 +43,7 @@ def local_host(settings: Settings | None = None) -> Host:
             console=Terminal(),
             secrets=Sops(),
             seal=SystemdCreds(),
+            edges={EdgeKind.CADDY: Caddy(Path(f"{run}-edge/admin.sock"))},
             clock=SystemClock(run),
         ),
         state=State(settings),

@@ -67,6 +67,16 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         ),
     ),
     (
+        "Domains",
+        (
+            Entry("domains", "domains", "List an app's domains, and how each of them is."),
+            Entry("domains:add", "domains", "Give an app domains, and have the edge serve them."),
+            Entry("domains:remove", "domains", "Take a domain from an app, and have the edge forget it."),
+            Entry("edge", "domains", "Show what brings the public to the fronts."),
+            Entry("edge:set", "domains", "Have another program, or none, bring the public to the fronts."),
+        ),
+    ),
+    (
         "Processes",
         (
             Entry("ps", "ps", "Show an app's processes and instances."),

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from pvdify.model.config import ConfigPin
+from pvdify.model.edge import EdgeSettings
 from pvdify.model.names import WEB, Instance
 from pvdify.model.slot import Environment
 
@@ -74,6 +75,8 @@ class AppRow(_Row, frozen=True, kw_only=True):
     router: RouterRow = RouterRow()
     slot: SlotStamp | None = None
     config: ConfigPin | None = None
+    domains: tuple[str, ...] = ()
+    in_maintenance: bool = False
 
     def live_instances(self) -> tuple[InstanceRow, ...]:
         """The instances that the target wants, in a stable order."""
@@ -108,6 +111,7 @@ class Manifest(_Row, frozen=True, kw_only=True):
     apps: dict[str, AppRow]
     retained: tuple[Retained, ...] = ()
     programs: dict[str, str] = msgspec.field(default_factory=dict)
+    edge: EdgeSettings = EdgeSettings()
 
     def ports(self) -> frozenset[int]:
         """Every instance port that is spoken for."""

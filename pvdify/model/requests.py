@@ -9,6 +9,8 @@ from msgspec import UNSET, Meta, field
 
 from pvdify.model.bookmark import EventCursor
 from pvdify.model.config import ConfigNumber, FileName
+from pvdify.model.domain import DomainText
+from pvdify.model.edge import EdgeSettings
 from pvdify.model.image import image_ref
 from pvdify.model.names import AppName, ProcessName
 from pvdify.model.patch import HealthcheckPatch, Maybe, ProcessPatch, ResourcesPatch
@@ -302,6 +304,26 @@ class UnsetConfig(Request, frozen=True, kw_only=True):
     app: AppName
     key: EnvKey
     deploy: bool = True
+
+
+class AddDomains(Request, frozen=True, kw_only=True):
+    """Names to give to an app."""
+
+    app: AppName
+    domains: Annotated[tuple[DomainText, ...], Meta(min_length=1, max_length=100)]
+
+
+class RemoveDomain(Request, frozen=True, kw_only=True):
+    """A name to take from an app."""
+
+    app: AppName
+    domain: DomainText
+
+
+class SetEdge(Request, frozen=True, kw_only=True):
+    """Another edge of the host, as a whole."""
+
+    edge: EdgeSettings
 
 
 class ForRecipient(Request, frozen=True, kw_only=True):

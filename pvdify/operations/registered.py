@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pvdify.operations import apps, config, declared, generations, host, journal, logs, ps, registry, releases, tokens
+from pvdify.operations import (
+    apps,
+    config,
+    declared,
+    domains,
+    generations,
+    host,
+    journal,
+    logs,
+    ps,
+    registry,
+    releases,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +27,6 @@ if TYPE_CHECKING:
 # Any: each has types of its own, and whoever looks one up by name reads them from it
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     operation.name: operation
-    for noun in (apps, releases, config, ps, logs, registry, declared, generations, host, journal, tokens)
+    for noun in (apps, releases, config, domains, ps, logs, registry, declared, generations, host, journal, tokens)
     for operation in noun.ALL
 }

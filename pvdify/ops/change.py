@@ -61,7 +61,7 @@ async def change_app(host: Host, running: Running, request: ChangeApp) -> Change
             changed = await _carried_out(host, running, slot, live, steps, note=partial(_applied, slot, stamp))
     except BaseException as error:
         if stamp and not running.has_switched and not running.is_between:  # else the next command finishes or undoes it
-            _take_back(host, running, stamp, error)
+            take_back(host, running, stamp, error)
         raise
     host.state.confirm(app)
     return changed
@@ -132,7 +132,7 @@ def _applied(slot: Slot, stamp: SlotStamp, row: AppRow) -> AppRow:
     return applied(row, slot, stamp)
 
 
-def _take_back(host: Host, running: Running, stamp: SlotStamp, error: BaseException) -> None:
+def take_back(host: Host, running: Running, stamp: SlotStamp, error: BaseException) -> None:
     """Declare again what was declared before, and have *error* say so; if even that fails, the next command on the app does it."""
     running.is_between = True
     try:

@@ -10,7 +10,8 @@ from pvdify.model.answers import Check, CheckStatus, Doctor
 from pvdify.model.names import UnitName
 from pvdify.ops.deploy import DISK_FLOOR
 from pvdify.ops.move import servers
-from pvdify.ops.publish import programs, validate
+from pvdify.ops.publish import programs
+from pvdify.ops.validate import validate
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow, Manifest

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from pvdify.errors import AppNotFoundError, StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pvdify.model.edge import EdgeKind
     from pvdify.model.manifest import AppRow
     from pvdify.model.place import Place
     from pvdify.model.slot import Slot
-    from pvdify.ports import Clock, Console, Logs, Network, Podman, Ports, Quadlet, Router, Seal, Secrets, Systemd
+    from pvdify.ports import Clock, Console, Edge, Logs, Network, Podman, Ports, Quadlet, Router, Seal, Secrets, Systemd
     from pvdify.store.state import State
 
 
@@ -67,6 +70,11 @@ class Host:
     def seal(self) -> Seal:
         """What is sealed for this host."""
         return self.ports.seal
+
+    @property
+    def edges(self) -> Mapping[EdgeKind, Edge]:
+        """The programs that can bring the public here, by kind."""
+        return self.ports.edges
 
     @property
     def clock(self) -> Clock:

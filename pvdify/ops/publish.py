@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from pvdify.errors import HostError, ProgramTooOldError, PvdifyError
+from pvdify.errors import ProgramTooOldError
 from pvdify.model.manifest import AppRow, Manifest, Retained
 from pvdify.model.names import UnitName, instance_of
 from pvdify.ops.locking import held
+from pvdify.ops.validate import validate
+from pvdify.render.edge import EDGES, edge_artefacts
 from pvdify.render.environment import prepare
 from pvdify.render.tree import Artefact, app_artefacts, host_artefacts
 
 if TYPE_CHECKING:
+    from pvdify.model.edge import EdgeSettings
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
 Change = Callable[[Manifest], Awaitable[AppRow | None]]
-CONFIG: Final = "haproxy/haproxy.cfg"
 SYSTEMD_FLOOR: Final = 254
 PODMAN_FLOOR: Final = (5, 3, 0)
 NEWER: Final = "use Debian 13, Ubuntu 26.04, Fedora 41, RHEL 10, NixOS 25.05 or newer"
@@ -51,8 +53,9 @@ async def publish(
     reason: str,
     extra: Callable[[AppRow], tuple[Artefact, ...]] | None = None,
     retained: Callable[[Manifest], tuple[Retained, ...]] | None = None,
+    edge: EdgeSettings | None = None,
 ) -> Published:
-    """Put what *change* makes of the row of *app* in force, durably; None for a row removes the app.
+    """Put what *change* makes of the row of *app* in force, durably; None for a row removes the app. *edge* is another edge of the host.
 
     Held: the host lock, for as long as it takes to read, render, validate and flip. Nothing is reloaded and nothing started.
     A refusal by a validator leaves the generation in force as it was.
@@ -64,13 +67,15 @@ async def publish(
         if row is not None:
             apps[app] = row
         kept = retained(parent) if retained else parent.retained
-        if row == parent.apps.get(app) and extra is None and kept == parent.retained:
+        edge = edge or parent.edge
+        if row == parent.apps.get(app) and extra is None and kept == parent.retained and edge == parent.edge:
             return Published(manifest=parent, parent=parent, units={}, is_new=False)
         versions = await programs(host)
-        artefacts = _artefacts(host, row, apps, extra)
+        artefacts = _artefacts(host, row, apps, edge, extra)
         files = {one.path: one.text.encode() for one in artefacts}
         changed = {path: text for path, text in files.items() if parent.files.get(path) != sha256(text).hexdigest()}
         removed = frozenset(path for path in parent.files if _owner(path) == app and path not in files)
+        removed |= frozenset(path for path in parent.files if path in EDGES.values() and path not in files)
         staged = await anyio.to_thread.run_sync(
             lambda: host.state.stage(
                 parent=parent,
@@ -83,6 +88,7 @@ async def publish(
                 reason=reason,
                 at=host.now(),
                 programs=versions,
+                edge=edge,
                 heal=lambda path: healed(host, parent, path),
             )
         )
@@ -102,46 +108,6 @@ async def publish(
             if f"quadlet/{unit.removesuffix('.service')}.container" in changed
         }
         return Published(manifest=manifest, parent=parent, units=new, is_new=True)
-
-
-async def validate(
-    host: Host, tree: Path, paths: tuple[str, ...], *, dropped: tuple[UnitName, ...] = ()
-) -> Mapping[UnitName, bytes]:
-    """Let the real programs read the files *paths* of *tree*, and see that what is *dropped* does not run.
-
-    Answer the units that Quadlet makes of the files.
-    """
-    quadlets = tuple(sorted(Path(path).name for path in paths if path.startswith("quadlet/")))
-    others = {UnitName(Path(path).name): (tree / path).read_bytes() for path in paths if path.startswith("systemd/")}
-    units: dict[UnitName, bytes] = {}
-    failures: list[PvdifyError] = []
-
-    async def unit_files() -> None:
-        if quadlets:
-            units.update(await host.quadlet.generate(tree / "quadlet", quadlets))
-        if units or others:
-            await host.quadlet.verify({**units, **others})
-
-    async def config() -> None:
-        if CONFIG in paths:
-            await host.router.check(tree / CONFIG)
-
-    async def stopped() -> None:
-        await _refuse_running(host, dropped)
-
-    async def caught(check: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await check()
-        except PvdifyError as error:
-            failures.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(caught, unit_files)
-        tasks.start_soon(caught, config)
-        tasks.start_soon(caught, stopped)
-    if failures:
-        raise failures[0]
-    return units
 
 
 async def programs(host: Host) -> dict[str, str]:
@@ -167,7 +133,7 @@ def healed(host: Host, manifest: Manifest, path: str) -> bytes | None:
     """What the file *path* of *manifest* was, made again from its app's row and releases; None if it can't be."""
     owner = _owner(path)
     row = manifest.apps.get(owner) if owner else None
-    artefacts = _artefacts(host, row, manifest.apps, None)
+    artefacts = _artefacts(host, row, manifest.apps, manifest.edge, None)
     return next((one.text.encode() for one in artefacts if one.path == path), None)
 
 
@@ -175,6 +141,7 @@ def _artefacts(
     host: Host,
     row: AppRow | None,
     apps: Mapping[str, AppRow],
+    edge: EdgeSettings,
     extra: Callable[[AppRow], tuple[Artefact, ...]] | None,
 ) -> tuple[Artefact, ...]:
     own: tuple[Artefact, ...] = ()
@@ -183,16 +150,7 @@ def _artefacts(
             version: host.state.release(row.name, version) for version in {one.release for one in row.instances}
         }
         own = app_artefacts(row, releases, host.place) + (extra(row) if extra else ())
-    return own + host_artefacts(apps, host.place)
-
-
-async def _refuse_running(host: Host, units: tuple[UnitName, ...]) -> None:
-    for status in await host.systemd.show(*units) if units else ():
-        if status.is_active:
-            raise HostError(
-                f"cannot drop {status.unit} from the generation: it is still {status.active}",
-                hint=f"stop it with `systemctl stop {status.unit}`",
-            )
+    return own + host_artefacts(apps, host.place) + edge_artefacts(apps, edge, host.place)
 
 
 def _instances(paths: frozenset[str]) -> tuple[UnitName, ...]:

@@ -96,6 +96,44 @@ class FrontView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """One app with a name."""
+
+    app: str
+    environment: str
+    addresses: tuple[str, ...]
+    front: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaddyView:
+    """`caddy/Caddyfile.j2`."""
+
+    admin_socket: str
+    storage: str
+    email: str
+    internal_ca: bool
+    sites: tuple[SiteView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """One name, and the front that it leads to."""
+
+    app: str
+    hostname: str
+    front: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelView:
+    """`cloudflared/config.yml.j2`."""
+
+    tunnel: str
+    rules: tuple[RuleView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterView:
     """`haproxy/haproxy.cfg.j2`."""
 

@@ -121,6 +121,16 @@ class Settings:
         return self.run / "images.lock"
 
     @property
+    def edge_lock(self) -> Path:
+        """Held by whoever makes the edge follow."""
+        return self.run / "edge.lock"
+
+    @property
+    def followed(self) -> Path:
+        """The SHA-256 of what the edge was last made to serve in this boot."""
+        return self.run / "edge.followed"
+
+    @property
     def loaded(self) -> Path:
         """The number of the generation that systemd last read in this boot."""
         return self.run / "loaded"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pvdify.model.audit import AuditEntry, AuditLine, AuditVerdict
+    from pvdify.model.edge import EdgeSettings
     from pvdify.model.event import Accepted, Event, OperationRecord
     from pvdify.model.manifest import AppRow, Retained, SlotStamp
     from pvdify.model.release import Release
@@ -191,6 +192,7 @@ class State:
         reason: str,
         at: str,
         programs: Mapping[str, str],
+        edge: EdgeSettings | None = None,
         heal: Callable[[str], bytes | None] = lambda _path: None,
     ) -> Staged:
         """Write a candidate: *parent* with *files* on top and without *removed*; nothing is in force yet.
@@ -211,6 +213,7 @@ class State:
                 apps=dict(apps),
                 retained=retained,
                 programs=dict(programs),
+                edge=edge or parent.edge,
             )
 
         return self._generations.stage(parent=parent, files=files, removed=removed, heal=heal, manifest=manifest)
@@ -238,6 +241,14 @@ class State:
     def note_loaded(self, number: int) -> None:
         """Note that systemd has read generation *number*."""
         self._layout.note_loaded(number)
+
+    def followed(self) -> str | None:
+        """The SHA-256 of what the edge was last made to serve in this boot; None where it serves nothing."""
+        return self._layout.followed()
+
+    def note_followed(self, sha256: str | None) -> None:
+        """Note what the edge serves."""
+        self._layout.note_followed(sha256)
 
     # journals
 
@@ -308,6 +319,10 @@ class State:
     def try_router_lock(self) -> Lock | None:
         """The router lock, or None."""
         return self._locks.try_lock(self.settings.router_lock)
+
+    def try_edge_lock(self) -> Lock | None:
+        """The lock on the edge, or None."""
+        return self._locks.try_lock(self.settings.edge_lock)
 
     def try_share_images(self) -> Lock | None:
         """A share of the lock on images: as long as anybody has one, none is removed; None while somebody removes some."""
