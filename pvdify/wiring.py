@@ -16,6 +16,7 @@ def local_host(settings: Settings | None = None) -> Host:
     """The host that this process runs on, its state where *settings* say, else where pvdify keeps it."""
     from pvdify.adapters.caddy import Caddy
     from pvdify.adapters.clock import SystemClock
+    from pvdify.adapters.cloudflared import Cloudflared
     from pvdify.adapters.console import Terminal
     from pvdify.adapters.creds import SystemdCreds
     from pvdify.adapters.haproxy import HAProxy
@@ -43,7 +44,7 @@ def local_host(settings: Settings | None = None) -> Host:
             console=Terminal(),
             secrets=Sops(),
             seal=SystemdCreds(),
-            edges={EdgeKind.CADDY: Caddy(Path(f"{run}-edge/admin.sock"))},
+            edges={EdgeKind.CADDY: Caddy(Path(f"{run}-edge/admin.sock")), EdgeKind.CLOUDFLARED: Cloudflared()},
             clock=SystemClock(run),
         ),
         state=State(settings),

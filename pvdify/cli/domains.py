@@ -63,15 +63,24 @@ async def edge(session: Session) -> None:
     click.Option(["--email"], metavar="ADDRESS", help="Whom the certificate authority writes to (caddy)."),
     click.Option(["--internal-ca"], is_flag=True, help="Certificates of Caddy's own authority (caddy)."),
     click.Option(["--tunnel"], metavar="ID", help="The tunnel's id (cloudflared)."),
+    click.Option(["--credentials-stdin"], is_flag=True, help="Read the tunnel's credentials from standard input."),
     examples=("pvdify edge:set caddy --email ada@example.org", "pvdify edge:set none"),
     changes=True,
 )
 async def edge_set(
-    session: Session, *, kind: str, domain: str | None, email: str | None, internal_ca: bool, tunnel: str | None
+    session: Session,
+    *,
+    kind: str,
+    domain: str | None,
+    email: str | None,
+    internal_ca: bool,
+    tunnel: str | None,
+    credentials_stdin: bool,
 ) -> None:
     """Have another program, or none, bring the public to the fronts."""
     settings = EdgeSettings(kind=EdgeKind(kind), domain=domain, email=email, internal_ca=internal_ca, tunnel=tunnel)
-    await session.change(operations.SET_EDGE, SetEdge(edge=settings))
+    credentials = session.terminal.input.read() if credentials_stdin else None
+    await session.change(operations.SET_EDGE, SetEdge(edge=settings, credentials=credentials))
 
 
 def _text(answer: Domains) -> str:

@@ -321,9 +321,14 @@ class RemoveDomain(Request, frozen=True, kw_only=True):
 
 
 class SetEdge(Request, frozen=True, kw_only=True):
-    """Another edge of the host, as a whole."""
+    """Another edge of the host, as a whole; *credentials* are the tunnel's, where they are not kept already."""
 
     edge: EdgeSettings
+    credentials: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
+
+    def __repr__(self) -> str:
+        """Name the edge, and not its credentials."""
+        return f"SetEdge({self.edge.kind.value})"
 
 
 class ForRecipient(Request, frozen=True, kw_only=True):

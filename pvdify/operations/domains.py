@@ -54,5 +54,6 @@ SET_EDGE: Final = Operation(
     run="pvdify.ops.edge_settings:set_edge",
     kind=Kind.CHANGE,
     route=Route(method="PUT", path="/edge", scope=Scope.ADMIN, status=202),
+    secrets=("credentials",),
 )
 ALL: Final = (LIST, ADD, REMOVE, EDGE, SET_EDGE)

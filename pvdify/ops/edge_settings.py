@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from pvdify.errors import RefusedError
+from pvdify.errors import RefusedError, SpecError
 from pvdify.model.answers import Changed
 from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import Edge
 from pvdify.model.event import Outcome
+from pvdify.model.tunnel import check_credentials
 from pvdify.ops.domains import check_owner
 from pvdify.ops.edge import follow
+from pvdify.ops.host_secrets import TUNNEL, keep_host_secret
 from pvdify.ops.publish import publish
 from pvdify.render.edge import names_of
 
@@ -35,11 +37,12 @@ async def show_edge(host: Host, _request: Nothing) -> Edge:
 async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
     """Put another edge in force and start it; the one before serves until then, and again if the new one does not."""
     before = host.state.current().edge
-    if request.edge == before:
+    if request.edge == before and request.credentials is None:
         text = f"the edge is {before.kind.value}, and so already"
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text)
     if request.edge.kind is not EdgeKind.NONE and request.edge.kind not in host.edges:
         raise RefusedError(f"cannot use the edge {request.edge.kind.value}: this host has no such program")
+    await _keep_credentials(host, running, request)
     try:
         await _put(host, running, request.edge)
     except BaseException:
@@ -49,6 +52,26 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
         raise
     text = f"the edge is {request.edge.kind.value} now"
     return Changed(operation=running.id, outcome=Outcome.DONE, text=text, generation=running.generation)
+
+
+async def _keep_credentials(host: Host, running: Running, request: SetEdge) -> None:
+    """Keep the tunnel's credentials, encrypted and sealed for its unit; raise `SpecError` where they do not fit it, or there are none."""
+    edge = request.edge
+    if edge.kind is not EdgeKind.CLOUDFLARED:
+        return
+    if request.credentials is None:
+        if not host.state.vault.has_tunnel():
+            raise SpecError(
+                "cannot use the tunnel: its credentials are not kept yet",
+                pointer="/credentials",
+                hint=f"pvdify edge:set cloudflared --tunnel {edge.tunnel} --credentials-stdin < {edge.tunnel}.json",
+            )
+        return
+    check_credentials(request.credentials, edge)
+    async with running.step("credentials"):
+        data = request.credentials.encode()
+        await keep_host_secret(host, TUNNEL, data, actor=running.actor)
+        host.state.vault.write_tunnel(await host.seal.seal(TUNNEL, data, key=host.state.vault.settings().seal))
 
 
 async def _put(host: Host, running: Running, edge: EdgeSettings) -> None:

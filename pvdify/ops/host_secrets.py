@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
 
 _LOGINS: Final = "logins"
+TUNNEL: Final = "pvdify-tunnel"
+"""The credentials of the host's tunnel, and the name under which its unit opens them."""
 
 
 async def logins(host: Host) -> dict[str, str]:
@@ -39,6 +41,12 @@ async def keep_logins(host: Host, change: Mapping[str, str | None], *, actor: st
         known = {name: login for name, login in {**await logins(host), **change}.items() if login is not None}
         await _keep(host, {_LOGINS: msgspec.json.encode(known, order="sorted") if known else None}, actor=actor)
     return known
+
+
+async def keep_host_secret(host: Host, name: str, data: bytes | None, *, actor: str) -> None:
+    """Keep one of the host's secrets, in the place of an earlier one; None forgets it."""
+    async with held(host.state.vault.try_host):
+        await _keep(host, {name: data}, actor=actor)
 
 
 async def host_secret(host: Host, name: str) -> bytes | None:

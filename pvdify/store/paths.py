@@ -51,6 +51,11 @@ class Settings:
         return self.secrets / "age.key"
 
     @property
+    def tunnel_credentials(self) -> Path:
+        """What the tunnel's unit opens its credentials from, sealed."""
+        return self.secrets / "edge" / "pvdify-tunnel.cred"
+
+    @property
     def secrets_settings(self) -> Path:
         """Who else reads what is encrypted, and how it is sealed."""
         return self.secrets / "settings.toml"

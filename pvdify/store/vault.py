@@ -77,6 +77,19 @@ class Vault:
             make_directory(path.parent, 0o700)
             replace(path, msgspec.toml.encode(settings), PRIVATE)
 
+    def has_tunnel(self) -> bool:
+        """Whether a tunnel's credentials are kept."""
+        path = self._settings.tunnel_credentials
+        with told(f"look at {path}"):
+            return path.exists()
+
+    def write_tunnel(self, sealed: bytes) -> None:
+        """Keep the sealed credentials of the tunnel where its unit looks for them, durably."""
+        path = self._settings.tunnel_credentials
+        with told(f"write {path}"):
+            make_directory(path.parent, 0o700)
+            replace(path, sealed, PRIVATE)
+
     def recipients(self) -> tuple[str, ...]:
         """Whom all is encrypted for: the host, and whoever was added."""
         return (self.keys()[0].public, *self.settings().recipients)
