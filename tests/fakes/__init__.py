@@ -4,6 +4,7 @@
 active unit that publishes it, and behind a front are the servers that the router was given.
 """
 
+from tests.fakes.edge import FakeEdge
 from tests.fakes.host import FakeHost
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
 from tests.fakes.network import REFUSED, FakeNetwork
@@ -17,6 +18,7 @@ __all__ = [
     "Backend",
     "FakeClock",
     "FakeConsole",
+    "FakeEdge",
     "FakeHost",
     "FakeLogs",
     "FakeNetwork",

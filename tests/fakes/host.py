@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pvdify.model.edge import EdgeKind
 from pvdify.ports import Ports
+from tests.fakes.edge import FakeEdge
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
 from tests.fakes.network import FakeNetwork
 from tests.fakes.podman import FakePodman
@@ -29,6 +31,7 @@ class FakeHost:
         self.console = FakeConsole()
         self.secrets = FakeSecrets()
         self.seal = FakeSeal()
+        self.edges = {kind: FakeEdge(kind, current) for kind in (EdgeKind.CADDY, EdgeKind.CLOUDFLARED)}
         self.clock = FakeClock()
 
     @property
@@ -44,6 +47,7 @@ class FakeHost:
             console=self.console,
             secrets=self.secrets,
             seal=self.seal,
+            edges=self.edges,
             clock=self.clock,
         )
 
@@ -51,5 +55,7 @@ class FakeHost:
         """Cut the power and boot again: what is on the disk stays."""
         self.systemd.boot()
         self.router.boot()
+        for edge in self.edges.values():
+            edge.boot()
         self.podman.stray.clear()
         self.clock.boot = self.clock.boot[:-1] + format((int(self.clock.boot[-1], 16) + 1) % 16, "x")

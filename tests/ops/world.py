@@ -125,6 +125,8 @@ class World:
         shutil.copytree(self.settings.run, other.settings.run, symlinks=True)
         other.fake = deepcopy(self.fake)
         other.fake.systemd.current = other.fake.router.current = other.settings.current
+        for edge in other.fake.edges.values():
+            edge.current = other.settings.current
         return other
 
     async def do(self, what: str) -> Changed:
