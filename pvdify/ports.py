@@ -169,11 +169,20 @@ class Edge(Protocol):
     async def check(self, config: Path) -> None:
         """Raise `RenderError` with the program's own words if it would not take *config*."""
 
+    async def version(self) -> str:
+        """Its own version; raise `ProgramMissingError`, which says what to install."""
+
     async def is_running(self) -> bool:
         """Whether it is up and serves."""
 
     async def follow(self, config: Path) -> None:
-        """Make it serve what *config* says, losing no request; start it where it is down. Raise `EdgeError` if it does not."""
+        """Make it serve what *config* says, losing no request; start it where it is down.
+
+        Raise `EdgeError` if it does not: then it serves what it did before.
+        """
+
+    async def problem(self, name: str) -> str:
+        """What keeps it from serving *name*, which it knows, as far as that shows on this host; empty if nothing does."""
 
     async def stop(self) -> None:
         """Stop it; stopping what is stopped is fine."""
@@ -264,6 +273,16 @@ class Network(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
     """Which lines of the journal are wanted; times as systemd reads them, or ISO 8601, or how long ago (`10m`).
+class Resolver(Protocol):
+    """Where names lead, as this machine sees it."""
+
+    async def resolve(self, name: str) -> tuple[str, ...]:
+        """The addresses of *name*, IPv4 first; none if it leads nowhere. Raise `HostError` where nobody answers that."""
+
+    async def addresses(self) -> tuple[str, ...]:
+        """The addresses that this machine sends from, IPv4 first, public or not; none where it has no network."""
+
+
 
     *grep* is text that a line has, not an expression; in small letters it fits capitals too. Behind *after_cursor* all lines are wanted.
     """
@@ -380,6 +399,7 @@ class Ports:
     logs: Logs
     console: Console
     secrets: Secrets
+    resolver: Resolver
     seal: Seal
     edges: Mapping[EdgeKind, Edge]
     clock: Clock

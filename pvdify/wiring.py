@@ -23,6 +23,7 @@ def local_host(settings: Settings | None = None) -> Host:
     from pvdify.adapters.journald import Journald
     from pvdify.adapters.podman import Store
     from pvdify.adapters.quadlet import Generator
+    from pvdify.adapters.resolver import SystemResolver
     from pvdify.adapters.sockets import Sockets
     from pvdify.adapters.sops import Sops
     from pvdify.adapters.systemctl import Systemctl
@@ -40,6 +41,7 @@ def local_host(settings: Settings | None = None) -> Host:
             ),
             podman=Store(socket=run / "podman.sock", root=settings.state / "storage", runroot=run / "containers"),
             network=Sockets(),
+            resolver=SystemResolver(),
             logs=Journald(),
             console=Terminal(),
             secrets=Sops(),

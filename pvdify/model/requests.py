@@ -256,6 +256,7 @@ class ChangeApp(Request, frozen=True, kw_only=True):
     image: Maybe[ImageText] = UNSET
     processes: Maybe[dict[ProcessName, ProcessPatch | None]] = UNSET
     port: Maybe[ContainerPort] = UNSET
+    domains: Maybe[Annotated[tuple[DomainText, ...], Meta(max_length=1000)]] = UNSET
     resources: Maybe[ResourcesPatch] = UNSET
     healthcheck: Maybe[HealthcheckPatch] = UNSET
     env: Maybe[dict[EnvKey, EnvValue | None]] = UNSET

@@ -15,11 +15,15 @@ from pvdify.model.requests import Apply, Deploy, Scale
 from pvdify.ops.create import create_from
 from pvdify.ops.deploy import Pin, config_in_force, config_meta, deploy, deployed, give_traffic, recorded
 from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
+from pvdify.ops.names import named, put_names
+from pvdify.ops.pages import edited, take_up
 from pvdify.ops.perform import perform
 from pvdify.ops.publish import publish
+from pvdify.ops.recover import recover
 from pvdify.ops.scale import scale
 from pvdify.ops.swap import Note, nothing_else
 from pvdify.plan.apply import Action, Todo, applied, todo
+from pvdify.plan.domains import names_declared
 from pvdify.plan.release import release_of
 
 if TYPE_CHECKING:
@@ -106,7 +110,8 @@ async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool
         for path in drift
         if path.startswith((f"quadlet/pvdify-{slot.name}-v", f"systemd/pvdify-{slot.name}.target"))
     )
-    return todo(slot, row, live=live, declared=declared, drift=mine, deploys=deploys)
+    pages = edited(host, slot.name, row)
+    return todo(slot, row, live=live, declared=declared, drift=mine, pages=pages, deploys=deploys)
 
 
 async def declared_release(host: Host, slot: Slot, live: Release) -> Release | None:
@@ -131,6 +136,14 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 app=app,
                 actor=asked,
                 run=lambda h, r: create_from(h, r, slot, writes=False),
+            )
+        case Action.DOMAINS:
+            await perform(
+                host,
+                "domains.set",
+                app=app,
+                actor=asked,
+                run=lambda h, r: _names_as_declared(h, r, slot),
             )
         case Action.DEPLOY:
             await perform(
@@ -157,8 +170,18 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 actor=asked,
                 run=lambda h, r: scale(h, r, Scale(app=app, processes=counts)),
             )
+        case Action.PAGES:
+            await perform(host, "pages", app=app, actor=asked, run=take_up)
         case Action.HEAL:
             await perform(host, "heal", app=app, actor=asked, run=heal)
+
+
+async def _names_as_declared(host: Host, running: Running, slot: Slot) -> Changed:
+    """Put the names that *slot* declares in force; the slot stays as it is, whatever becomes of that."""
+    await recover(host, running, slot.name)
+    row, names = host.row(slot.name), names_declared(slot)
+    await put_names(host, running, slot.name, names)
+    return named(running, row, names)
 
 
 async def release_again(

@@ -8,6 +8,7 @@ import anyio
 
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
+from pvdify.ops.edge import followed
 from pvdify.ops.recover import recover
 from pvdify.ops.remove import remove
 from pvdify.ops.stop import halt
@@ -28,6 +29,7 @@ async def destroy_app(host: Host, running: Running, request: DestroyApp) -> Chan
         await halt(host, running, row)
     with anyio.CancelScope(shield=True), running.between():
         kept = await remove(host, running, app, volumes=request.volumes)
+        await followed(host, running)
     text = f"{app} is gone" + (f"; volumes kept: {', '.join(kept)}" if kept else "")
     return Changed(
         operation=running.id,

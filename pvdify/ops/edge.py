@@ -5,39 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import EdgeError, PvdifyError
-from pvdify.model.edge import EdgeKind
 from pvdify.ops.locking import held
 from pvdify.render.edge import EDGES
 
 if TYPE_CHECKING:
+    from pvdify.model.manifest import Manifest
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
-_UNITS: Final = {EdgeKind.CADDY: "pvdify-caddy.service", EdgeKind.CLOUDFLARED: "pvdify-tunnel@*.service"}
+_UNKNOWN: Final = "unknown"
 
 
-async def follow(host: Host) -> bool:
+async def follow(host: Host, *, again: bool = False) -> bool:
     """Make the edge serve what the generation in force says; whether there was anything to do. Raise `EdgeError` if it does not take it.
 
-    A deploy moves what is behind a front and changes no name: then nothing is asked of the edge at all.
+    A deploy moves what is behind a front and changes no name: then nothing is asked of the edge at all, unless it shall be brought to it *again*.
     """
     async with held(host.state.try_edge_lock):
         manifest = host.state.current()
-        path = EDGES.get(manifest.edge.kind)
-        wanted = manifest.files.get(path) if path else None
-        if wanted == host.state.followed():
+        if not again and not is_behind(host, manifest):
             return False
-        for kind, edge in host.edges.items():
-            if kind is manifest.edge.kind and path and wanted:
-                await edge.follow(host.state.generation_path(manifest.number) / path)
-            else:
-                await edge.stop()
-        host.state.note_followed(wanted)
+        try:
+            await _bring(host, manifest)
+        except EdgeError:
+            raise  # it serves what it did
+        except BaseException:
+            host.state.note_followed(_UNKNOWN)
+            raise
+        host.state.note_followed(_wanted(manifest))
     return True
 
 
 async def followed(host: Host, running: Running) -> None:
     """The same as the step of an operation that is about something else, and done: an edge that does not follow is told of and no failure."""
+    if not is_behind(host, host.state.current()):
+        return
     async with running.step("edge"):
         try:
             await follow(host)
@@ -45,11 +47,24 @@ async def followed(host: Host, running: Running) -> None:
             running.note(f"{error.message}; {error.hint or 'pvdify domains:check'}")
 
 
-def unit_of(kind: EdgeKind) -> str:
-    """The unit to look at where the edge of that kind fails."""
-    return _UNITS.get(kind, "")
+def is_behind(host: Host, manifest: Manifest) -> bool:
+    """Whether the edge was last brought to something else than what *manifest* says.
+
+    What it was brought to outlives a boot: then its unit starts with the file of the generation in force.
+    """
+    return _wanted(manifest) != host.state.followed()
 
 
-def need_edge(error: PvdifyError) -> EdgeError:
-    """*error* of a program as one of the edge."""
-    return error if isinstance(error, EdgeError) else EdgeError(error.message, hint=error.hint)
+async def _bring(host: Host, manifest: Manifest) -> None:
+    kind = manifest.edge.kind
+    if _wanted(manifest):
+        await host.edges[kind].follow(host.state.generation_path(manifest.number) / EDGES[kind])
+    for other, edge in host.edges.items():
+        if other is not kind or not _wanted(manifest):
+            await edge.stop()
+
+
+def _wanted(manifest: Manifest) -> str | None:
+    """The SHA-256 of what the edge shall serve; None where it shall serve nothing."""
+    path = EDGES.get(manifest.edge.kind)
+    return manifest.files.get(path) if path else None

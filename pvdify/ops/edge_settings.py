@@ -12,10 +12,10 @@ from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import Edge
 from pvdify.model.event import Outcome
 from pvdify.model.tunnel import check_credentials
-from pvdify.ops.domains import check_owner
 from pvdify.ops.edge import follow
 from pvdify.ops.host_secrets import TUNNEL, keep_host_secret
 from pvdify.ops.publish import publish
+from pvdify.plan.domains import check_owner
 from pvdify.render.edge import names_of
 
 if TYPE_CHECKING:

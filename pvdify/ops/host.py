@@ -14,7 +14,21 @@ if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
     from pvdify.model.place import Place
     from pvdify.model.slot import Slot
-    from pvdify.ports import Clock, Console, Edge, Logs, Network, Podman, Ports, Quadlet, Router, Seal, Secrets, Systemd
+    from pvdify.ports import (
+        Clock,
+        Console,
+        Edge,
+        Logs,
+        Network,
+        Podman,
+        Ports,
+        Quadlet,
+        Resolver,
+        Router,
+        Seal,
+        Secrets,
+        Systemd,
+    )
     from pvdify.store.state import State
 
 
@@ -50,6 +64,11 @@ class Host:
     def network(self) -> Network:
         """The host's side of ports."""
         return self.ports.network
+
+    @property
+    def resolver(self) -> Resolver:
+        """Where names lead."""
+        return self.ports.resolver
 
     @property
     def logs(self) -> Logs:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from pvdify.errors import AppBusyError, PvdifyError
 from pvdify.model.event import EventKind, OperationRecord, Outcome
 from pvdify.ops.converge import converge
+from pvdify.ops.edge import follow, followed
 from pvdify.ops.locking import held
+from pvdify.ops.names import names_as_before
 from pvdify.ops.remove import remove
 from pvdify.ops.running import Running
-from pvdify.plan.history import CHANGE
+from pvdify.plan.domains import BEFORE, names_wanted
+from pvdify.plan.history import CHANGE, MAINTENANCE, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
 
 SCALE = "ps.scale"
+DECLARES = NAMES | {CHANGE}
+"""What writes a slot."""
 
 
 async def recover(host: Host, running: Running, app: str) -> None:
@@ -48,7 +53,18 @@ async def recover_all(host: Host, say: Callable[[str], None]) -> bool:
         except PvdifyError as error:
             is_well = False
             say(f"{app}: {error.message}; {error.hint}")
-    return is_well
+    return await _edge_follows(host, say) and is_well
+
+
+async def _edge_follows(host: Host, say: Callable[[str], None]) -> bool:
+    """Bring the edge to the generation in force, if somebody who should have was killed; whether it is."""
+    try:
+        if await follow(host):
+            say("the edge serves the names in force")
+    except PvdifyError as error:
+        say(f"the edge: {error.message}; {error.hint}")
+        return False
+    return True
 
 
 def went_forward(host: Host, record: OperationRecord) -> bool:
@@ -61,6 +77,11 @@ def went_forward(host: Host, record: OperationRecord) -> bool:
     if record.name == CHANGE:
         written = _declared(record)
         return row is not None and row.slot is not None and row.slot.sha256 == written
+    if record.name in NAMES:
+        wanted = names_wanted(record)
+        return row is not None and wanted is not None and set(row.domains) == set(wanted)
+    if record.name in MAINTENANCE:
+        return row is not None and row.in_maintenance is MAINTENANCE[record.name]
     return row is not None and (record.has_switched or (record.release is not None and row.live == record.release))
 
 
@@ -101,15 +122,24 @@ async def _settle(host: Host, running: Running, record: OperationRecord, *, forw
         await converge(host, running, record.app)
     if record.name == SCALE:
         keep_counts(host, record.app)
-    if record.name == CHANGE and forward:
+    if record.name in DECLARES and forward:
         host.state.confirm(record.app)
-    elif record.name == CHANGE:
-        host.state.undeclare(record.app, _declared(record))
+    elif record.name in DECLARES:
+        await _take_back(host, running, record)
+    await followed(host, running)
     async with held(host.state.try_host_lock):
         host.state.sweep()
     live = f": v{record.release} is live" if record.release is not None else ""
     text = f"finished by recovery{live}" if forward else "undone by recovery"
     running.end(Outcome.DONE if forward else Outcome.UNDONE, text)
+
+
+async def _take_back(host: Host, running: Running, record: OperationRecord) -> None:
+    """Put the slot back as it was, and the names that were in force with it."""
+    row, before = host.state.current().apps.get(record.app), names_wanted(record, BEFORE)
+    if row is not None and before is not None:
+        await names_as_before(host, running, record.app, before, stamp=row.slot)
+    host.state.undeclare(record.app, _declared(record))
 
 
 def _declared(record: OperationRecord) -> str | None:

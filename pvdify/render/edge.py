@@ -47,7 +47,7 @@ def rules(apps: Mapping[str, AppRow], edge: EdgeSettings) -> tuple[RuleView, ...
 
 def _caddy(apps: Mapping[str, AppRow], edge: EdgeSettings, place: Place) -> CaddyView:
     sites = tuple(
-        SiteView(app=row.name, environment=row.environment.value, addresses=names, front=row.front)
+        SiteView(app=row.name, addresses=names, front=row.front)
         for row in (apps[name] for name in sorted(apps))
         if (names := names_of(row, edge))
     )

@@ -100,7 +100,6 @@ class SiteView:
     """One app with a name."""
 
     app: str
-    environment: str
     addresses: tuple[str, ...]
     front: int
 

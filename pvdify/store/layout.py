@@ -82,7 +82,7 @@ class Layout:
             replace(self._settings.loaded, f"{number}\n".encode(), PUBLIC)
 
     def followed(self) -> str | None:
-        """What the edge serves, as it was noted since the boot."""
+        """What was noted."""
         with told(f"read {self._settings.followed}"):
             try:
                 return self._settings.followed.read_text(encoding="ascii", errors="replace").strip() or None
@@ -90,10 +90,9 @@ class Layout:
                 return None
 
     def note_followed(self, sha256: str | None) -> None:
-        """Put that there."""
+        """Put that there, also on a full disk: what the edge serves is changed already."""
         with told(f"write {self._settings.followed}"):
-            self._settings.run.mkdir(mode=0o711, exist_ok=True)
-            replace(self._settings.followed, f"{sha256 or ''}\n".encode(), PUBLIC)
+            self._reserve.spend(lambda: replace(self._settings.followed, f"{sha256 or ''}\n".encode(), PUBLIC))
 
     def sweep(self) -> tuple[str, ...]:
         """Finish removals of apps that were interrupted, and set the reserve aside again."""

@@ -132,8 +132,8 @@ class Settings:
 
     @property
     def followed(self) -> Path:
-        """The SHA-256 of what the edge was last made to serve in this boot."""
-        return self.run / "edge.followed"
+        """The SHA-256 of what the edge was last made to serve."""
+        return self.state / "edge.followed"
 
     @property
     def loaded(self) -> Path:

@@ -243,7 +243,7 @@ class State:
         self._layout.note_loaded(number)
 
     def followed(self) -> str | None:
-        """The SHA-256 of what the edge was last made to serve in this boot; None where it serves nothing."""
+        """The SHA-256 of what the edge was last made to serve; None where it serves nothing."""
         return self._layout.followed()
 
     def note_followed(self, sha256: str | None) -> None:

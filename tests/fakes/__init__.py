@@ -7,7 +7,7 @@ active unit that publishes it, and behind a front are the servers that the route
 from tests.fakes.edge import FakeEdge
 from tests.fakes.host import FakeHost
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
-from tests.fakes.network import REFUSED, FakeNetwork
+from tests.fakes.network import REFUSED, FakeNetwork, FakeResolver
 from tests.fakes.podman import FakePodman
 from tests.fakes.router import Backend, FakeRouter
 from tests.fakes.secrets import FakeSeal, FakeSecrets
@@ -24,6 +24,7 @@ __all__ = [
     "FakeNetwork",
     "FakePodman",
     "FakeQuadlet",
+    "FakeResolver",
     "FakeRouter",
     "FakeSeal",
     "FakeSecrets",

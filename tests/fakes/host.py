@@ -8,7 +8,7 @@ from pvdify.model.edge import EdgeKind
 from pvdify.ports import Ports
 from tests.fakes.edge import FakeEdge
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
-from tests.fakes.network import FakeNetwork
+from tests.fakes.network import FakeNetwork, FakeResolver
 from tests.fakes.podman import FakePodman
 from tests.fakes.router import FakeRouter
 from tests.fakes.secrets import FakeSeal, FakeSecrets
@@ -27,6 +27,7 @@ class FakeHost:
         self.router = FakeRouter(current=current)
         self.podman = FakePodman(systemd=self.systemd)
         self.network = FakeNetwork(systemd=self.systemd, router=self.router)
+        self.resolver = FakeResolver()
         self.logs = FakeLogs()
         self.console = FakeConsole()
         self.secrets = FakeSecrets()
@@ -43,6 +44,7 @@ class FakeHost:
             router=self.router,
             podman=self.podman,
             network=self.network,
+            resolver=self.resolver,
             logs=self.logs,
             console=self.console,
             secrets=self.secrets,

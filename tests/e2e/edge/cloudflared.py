@@ -23,6 +23,9 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "conte
 
 def main() -> int:
     words = sys.argv[1:]
+    if words == ["--version"]:
+        print("cloudflared version 2026.1.0 (built 2026-01-15-1200 UTC)")
+        return 0
     config = Path(words[words.index("--config") + 1])
     text = config.read_text()
     if words[-2:] == ["ingress", "validate"]:
