@@ -166,11 +166,11 @@ class Router(Protocol):
 class Edge(Protocol):
     """One program that brings the public to the fronts."""
 
-    async def check(self, config: Path) -> None:
-        """Raise `RenderError` with the program's own words if it would not take *config*."""
-
     async def version(self) -> str:
         """Its own version; raise `ProgramMissingError`, which says what to install."""
+
+    async def check(self, config: Path) -> None:
+        """Raise `RenderError` with the program's own words if it would not take *config*."""
 
     async def is_running(self) -> bool:
         """Whether it is up and serves."""
@@ -270,9 +270,6 @@ class Network(Protocol):
         """The first *count* of *candidates* that could be bound now; fewer if there are not so many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogQuery:
-    """Which lines of the journal are wanted; times as systemd reads them, or ISO 8601, or how long ago (`10m`).
 class Resolver(Protocol):
     """Where names lead, as this machine sees it."""
 
@@ -283,6 +280,9 @@ class Resolver(Protocol):
         """The addresses that this machine sends from, IPv4 first, public or not; none where it has no network."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """Which lines of the journal are wanted; times as systemd reads them, or ISO 8601, or how long ago (`10m`).
 
     *grep* is text that a line has, not an expression; in small letters it fits capitals too. Behind *after_cursor* all lines are wanted.
     """
@@ -396,10 +396,10 @@ class Ports:
     router: Router
     podman: Podman
     network: Network
+    resolver: Resolver
     logs: Logs
     console: Console
     secrets: Secrets
-    resolver: Resolver
     seal: Seal
     edges: Mapping[EdgeKind, Edge]
     clock: Clock
