@@ -141,6 +141,9 @@ class Router(Protocol):
     async def reload(self) -> None:
         """Make the router read the configuration in force again, losing no request; raise `RouterError` if it refuses."""
 
+    async def mark(self) -> str:
+        """The mark of the configuration that the worker has read; empty where it has none. Raise `RouterError` if it does not answer."""
+
     async def reconcile(self, app: str, servers: tuple[Server, ...]) -> None:
         """Make exactly *servers* take new requests of *app*, and let all others finish what they have.
 

@@ -75,6 +75,7 @@ async def render(session: Session, *, files: tuple[Path, ...], to: Path | None) 
 
 def artefacts_of(slots: tuple[Slot, ...], place: Place) -> tuple[Artefact, ...]:
     """Every file of the generation of a host that has just these *slots*, each at its first release."""
+    from pvdify.model.edge import EdgeSettings
     from pvdify.render.tree import app_artefacts, host_artefacts
 
     rows: dict[str, AppRow] = {}
@@ -83,7 +84,7 @@ def artefacts_of(slots: tuple[Slot, ...], place: Place) -> tuple[Artefact, ...]:
         release = _release(slot)
         rows[slot.name] = _row(slot, release, _manifest(rows))
         found += app_artefacts(rows[slot.name], {_VERSION: release}, place)
-    return tuple(sorted((*found, *host_artefacts(rows, place))))
+    return tuple(sorted((*found, *host_artefacts(rows, EdgeSettings(), place))))
 
 
 def _release(slot: Slot) -> Release:

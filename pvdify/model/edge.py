@@ -44,7 +44,8 @@ class Managed(StrEnum):
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the host's edge is. *domain* gives every app a name of its own below it.
 
-    *email* and *internal_ca* are Caddy's; *tunnel*, *account* and *managed* are cloudflared's.
+    *email* and *internal_ca* are Caddy's; *tunnel*, *account* and *managed* are cloudflared's. *forwards*, without an edge: a proxy of
+    one's own on this host replaces what clients say in `X-Forwarded-*`.
     """
 
     kind: EdgeKind = EdgeKind.NONE
@@ -54,6 +55,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tunnel: TunnelId | None = None
     account: AccountId | None = None
     managed: Managed = Managed.LOCAL
+    forwards: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
@@ -62,6 +64,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError(message)
         if self.domain is not None and self.domain.startswith("*"):
             raise ValueError("the host's domain has no star")
+        if self.forwards and self.kind is not EdgeKind.NONE:
+            raise ValueError("forwards is for a proxy of one's own: the edge none")
         if self.kind is EdgeKind.CLOUDFLARED and self.tunnel is None:
             raise ValueError("edge cloudflared needs a tunnel")
         if self.managed is Managed.REMOTE and self.account is None:

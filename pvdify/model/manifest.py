@@ -9,6 +9,7 @@ import msgspec
 from pvdify.model.config import ConfigPin
 from pvdify.model.edge import EdgeSettings
 from pvdify.model.names import WEB, Instance
+from pvdify.model.page import Page
 from pvdify.model.slot import Environment
 
 IDS_FIRST: Final = 2_200_000_000
@@ -57,7 +58,7 @@ class SlotStamp(_Row, frozen=True, kw_only=True):
 
 
 class AppRow(_Row, frozen=True, kw_only=True):
-    """One app in one generation."""
+    """One app in one generation. *pages* are those of its own: the SHA-256 of what the operator wrote."""
 
     name: str
     environment: Environment
@@ -77,6 +78,7 @@ class AppRow(_Row, frozen=True, kw_only=True):
     config: ConfigPin | None = None
     domains: tuple[str, ...] = ()
     in_maintenance: bool = False
+    pages: dict[Page, str] = msgspec.field(default_factory=dict)
 
     def live_instances(self) -> tuple[InstanceRow, ...]:
         """The instances that the target wants, in a stable order."""

@@ -16,6 +16,7 @@ from pvdify.ops.create import create_from
 from pvdify.ops.deploy import Pin, config_in_force, config_meta, deploy, deployed, give_traffic, recorded
 from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
 from pvdify.ops.names import named, put_names
+from pvdify.ops.pages import edited, take_up
 from pvdify.ops.perform import perform
 from pvdify.ops.publish import publish
 from pvdify.ops.recover import recover
@@ -109,7 +110,8 @@ async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool
         for path in drift
         if path.startswith((f"quadlet/pvdify-{slot.name}-v", f"systemd/pvdify-{slot.name}.target"))
     )
-    return todo(slot, row, live=live, declared=declared, drift=mine, deploys=deploys)
+    pages = edited(host, slot.name, row)
+    return todo(slot, row, live=live, declared=declared, drift=mine, pages=pages, deploys=deploys)
 
 
 async def declared_release(host: Host, slot: Slot, live: Release) -> Release | None:
@@ -168,6 +170,8 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 actor=asked,
                 run=lambda h, r: scale(h, r, Scale(app=app, processes=counts)),
             )
+        case Action.PAGES:
+            await perform(host, "pages", app=app, actor=asked, run=take_up)
         case Action.HEAL:
             await perform(host, "heal", app=app, actor=asked, run=heal)
 

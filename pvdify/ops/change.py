@@ -112,7 +112,7 @@ async def _carried_out(
                 changed = await release_again(host, running, slot, note=note)
             case Action.SCALE:
                 changed = await bring_to(host, running, live, formation_of(slot), words=one.detail, note=note)
-            case Action.CREATE | Action.DOMAINS | Action.HEAL:
+            case Action.CREATE | Action.DOMAINS | Action.PAGES | Action.HEAL:
                 continue
     if not running.has_switched:
         await note_declared(host, running, slot)

@@ -15,6 +15,7 @@ from pvdify.model.tunnel import check_credentials
 from pvdify.ops.edge import follow
 from pvdify.ops.host_secrets import TUNNEL, keep_host_secret
 from pvdify.ops.publish import publish
+from pvdify.ops.reload import reload_router
 from pvdify.plan.domains import check_owner
 from pvdify.render.edge import names_of
 
@@ -83,5 +84,7 @@ async def _put(host: Host, running: Running, edge: EdgeSettings) -> None:
 
     async with running.step("switch"):
         await publish(host, running, app="", change=nothing, reason=f"edge {edge.kind.value}", edge=edge)
+    async with running.step("route"):
+        await reload_router(host)
     async with running.step("edge"):
         await follow(host)

@@ -24,7 +24,7 @@ async def init(host: Host, _request: Nothing) -> Initialised:
         await ready(host)
         was_there = host.state.has_generation()
         if not was_there:
-            files = {one.path: one.text.encode() for one in host_artefacts({}, host.place)}
+            files = {one.path: one.text.encode() for one in host_artefacts({}, NONE.edge, host.place)}
             staged = host.state.stage(
                 parent=NONE,
                 files=files,

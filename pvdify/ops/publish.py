@@ -17,10 +17,12 @@ from pvdify.ops.locking import held
 from pvdify.ops.validate import validate
 from pvdify.render.edge import EDGES, edge_artefacts
 from pvdify.render.environment import prepare
-from pvdify.render.tree import Artefact, app_artefacts, host_artefacts
+from pvdify.render.pages import owner_of
+from pvdify.render.tree import Artefact, app_artefacts, host_artefacts, page_artefact
 
 if TYPE_CHECKING:
     from pvdify.model.edge import EdgeSettings
+    from pvdify.model.page import Page
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
@@ -76,6 +78,7 @@ async def publish(
         changed = {path: text for path, text in files.items() if parent.files.get(path) != sha256(text).hexdigest()}
         removed = frozenset(path for path in parent.files if _owner(path) == app and path not in files)
         removed |= frozenset(path for path in parent.files if path in EDGES.values() and path not in files)
+        removed |= frozenset(path for path in parent.files if _is_given_up(path, apps))
         staged = await anyio.to_thread.run_sync(
             lambda: host.state.stage(
                 parent=parent,
@@ -131,6 +134,8 @@ async def ready_to_render() -> None:
 
 def healed(host: Host, manifest: Manifest, path: str) -> bytes | None:
     """What the file *path* of *manifest* was, made again from its app's row and releases; None if it can't be."""
+    if (own := owner_of(path)) is not None:
+        return _page_again(host, manifest, *own)
     owner = _owner(path)
     row = manifest.apps.get(owner) if owner else None
     artefacts = _artefacts(host, row, manifest.apps, manifest.edge, None)
@@ -150,7 +155,21 @@ def _artefacts(
             version: host.state.release(row.name, version) for version in {one.release for one in row.instances}
         }
         own = app_artefacts(row, releases, host.place) + (extra(row) if extra else ())
-    return own + host_artefacts(apps, host.place) + edge_artefacts(apps, edge, host.place)
+    return own + host_artefacts(apps, edge, host.place) + edge_artefacts(apps, edge, host.place)
+
+
+def _page_again(host: Host, manifest: Manifest, app: str, page: Page) -> bytes | None:
+    """The page as it was, if what the operator wrote still is what it was made of."""
+    row, html = manifest.apps.get(app), host.state.pages.read(app).get(page)
+    if row is None or html is None or sha256(html).hexdigest() != row.pages.get(page):
+        return None
+    return page_artefact(app, page, html).text.encode()
+
+
+def _is_given_up(path: str, apps: Mapping[str, AppRow]) -> bool:
+    """Whether *path* is a page of an app that has it no longer."""
+    own = owner_of(path)
+    return own is not None and (own[0] not in apps or own[1] not in apps[own[0]].pages)
 
 
 def _instances(paths: frozenset[str]) -> tuple[UnitName, ...]:

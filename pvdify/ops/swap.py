@@ -117,7 +117,7 @@ async def _after_the_switch(host: Host, running: Running, wish: Wish, before: Ap
     serving: float | None = None
     with anyio.CancelScope(shield=True):
         async with running.step("route"):
-            await route(host, app, reload=row.router != before.router)
+            await route(host, app)
         if row.servers():
             async with running.step("read-back"):
                 await read_back(host, app)

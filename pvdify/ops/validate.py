@@ -11,7 +11,7 @@ import anyio
 from pvdify.errors import HostError, PvdifyError
 from pvdify.model.names import UnitName
 from pvdify.render.edge import EDGES
-from pvdify.render.tree import ROUTER
+from pvdify.render.tree import ROUTER, ROUTER_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -62,7 +62,7 @@ async def _unit_files(host: Host, tree: Path, paths: tuple[str, ...]) -> Mapping
 
 
 async def _router(host: Host, tree: Path, paths: tuple[str, ...]) -> None:
-    if ROUTER in paths:
+    if any(path.startswith(ROUTER_FOLDER) for path in paths):
         await host.router.check(tree / ROUTER)
 
 

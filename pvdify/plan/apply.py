@@ -15,6 +15,7 @@ from pvdify.plan.release import formation_of
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow, SlotStamp
+    from pvdify.model.page import Page
     from pvdify.model.slot import Slot
 
 
@@ -26,6 +27,7 @@ class Action(StrEnum):
     DEPLOY = "deploy"
     RELEASE = "release"
     SCALE = "scale"
+    PAGES = "pages"
     HEAL = "heal"
 
 
@@ -45,18 +47,21 @@ def todo(
     live: Release | None,
     declared: Release | None,
     drift: tuple[str, ...] = (),
+    pages: tuple[Page, ...] = (),
     deploys: bool = False,
 ) -> tuple[Todo, ...]:
     """The actions that *slot* asks for, in order; none if the app is as declared.
 
-    *declared* is the release that the slot makes of the live release's own image. The running image changes only where the declared
-    one changed since the last apply, or with *deploys*.
+    *declared* is the release that the slot makes of the live release's own image; *pages* are those of the app's own that are others
+    than in force. The running image changes only where the declared one changed since the last apply, or with *deploys*.
     """
     name, names = slot.name, names_declared(slot)
     if row is None:
         steps = [Todo(app=name, action=Action.CREATE, detail=f"a {slot.environment.value} app")]
         if names:
             steps.append(Todo(app=name, action=Action.DOMAINS, detail=" ".join(f"+{one}" for one in names)))
+        if pages:
+            steps.append(Todo(app=name, action=Action.PAGES, detail=", ".join(pages)))
         if slot.image:
             steps.append(Todo(app=name, action=Action.DEPLOY, detail=slot.image))
         return tuple(steps)
@@ -66,6 +71,8 @@ def todo(
     first: tuple[Todo, ...] = (Todo(app=name, action=Action.HEAL, detail=", ".join(drift)),) if drift else ()
     if difference := differs(row, names):
         first += (Todo(app=name, action=Action.DOMAINS, detail=difference),)
+    if pages:
+        first += (Todo(app=name, action=Action.PAGES, detail=", ".join(pages)),)
     return first + _release(slot, row, live=live, declared=declared, deploys=deploys)
 
 

@@ -74,5 +74,9 @@ _DIALECTS: Final[dict[str, tuple[Callable[[object], str], dict[str, Callable[...
     "systemd": (quoting.unit_text, _UNIT_FILTERS),
     "caddy": (quoting.caddy_text, {"names": quoting.caddy_names}),
     "cloudflared": (quoting.yaml_text, {}),
-    "haproxy": (quoting.haproxy_text, {"bare": quoting.bare, "word": quoting.haproxy_word}),
+    "haproxy": (
+        quoting.haproxy_text,
+        {"bare": quoting.bare, "word": quoting.haproxy_word, "argument": quoting.haproxy_argument},
+    ),
+    "web": (quoting.html_text, {}),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import RenderError
@@ -121,6 +122,15 @@ def haproxy_text(value: object) -> Quoted:
     return value if isinstance(value, Quoted) else haproxy_word(value)
 
 
+def haproxy_argument(value: object) -> Quoted:
+    r"""Write *value* as an argument in a log-format that stands in a file: no word of haproxy.cfg, so that `$` and `"` are nothing special.
+
+    >>> print(haproxy_argument("<p>it's 100%, (ok)"))
+    '<p>it'\''s 100%, (ok)'
+    """
+    return Quoted("'" + _plain(value).replace("'", r"'\''") + "'")
+
+
 def caddy_text(value: object) -> Quoted:
     """Write a token of a Caddyfile: what needs quotes there is refused, since Caddy expands braces in them all the same."""
     if isinstance(value, Quoted):
@@ -155,6 +165,15 @@ def yaml_text(value: object) -> Quoted:
     if isinstance(value, int) or _YAML_BARE.search(text):
         return Quoted(text)
     return Quoted(json.dumps(text, ensure_ascii=False))
+
+
+def html_text(value: object) -> Quoted:
+    """Write text into HTML, also between quotes.
+
+    >>> print(html_text('<b> & "c"'))
+    &lt;b&gt; &amp; &quot;c&quot;
+    """
+    return value if isinstance(value, Quoted) else Quoted(escape(_one_line(value)))
 
 
 def _one_line(value: object) -> str:

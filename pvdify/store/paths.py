@@ -154,6 +154,10 @@ class Settings:
         """What was declared of *app* until an operation declared it otherwise, as long as that may have to be undone."""
         return self.app(app) / ".slot.toml.before"
 
+    def pages(self, app: str) -> Path:
+        """What the operator wrote for visitors of *app* where no instance answers."""
+        return self.app(app) / "pages"
+
     def releases(self, app: str) -> Path:
         """The releases of *app*."""
         return self.app(app) / "releases"

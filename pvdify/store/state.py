@@ -13,6 +13,7 @@ from pvdify.store.journals import Journals
 from pvdify.store.keys import Keys
 from pvdify.store.layout import Layout
 from pvdify.store.locks import Lock, Locks
+from pvdify.store.pages import Pages
 from pvdify.store.releases import Releases
 from pvdify.store.reserve import Reserve
 from pvdify.store.slots import Slots
@@ -59,6 +60,7 @@ class State:
         self._journals = Journals(settings, reserve, now)
         self.vault = Vault(settings, self._locks)
         self.configs = Configs(settings, reserve)
+        self.pages = Pages(settings)
         self._tokens = Tokens(settings, reserve)
         self._audit = Audit(settings, reserve)
         self._keys = Keys(settings, reserve)
