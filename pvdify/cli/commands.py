@@ -77,6 +77,14 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         ),
     ),
     (
+        "Maintenance",
+        (
+            Entry("maintenance", "maintenance", "Tell whether an app is in maintenance."),
+            Entry("maintenance:on", "maintenance", "Show an app's visitors a page, while it is worked on."),
+            Entry("maintenance:off", "maintenance", "Let an app's visitors in again."),
+        ),
+    ),
+    (
         "Processes",
         (
             Entry("ps", "ps", "Show an app's processes and instances."),

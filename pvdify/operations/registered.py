@@ -13,6 +13,7 @@ from pvdify.operations import (
     host,
     journal,
     logs,
+    maintenance,
     ps,
     registry,
     releases,
@@ -27,6 +28,20 @@ if TYPE_CHECKING:
 # Any: each has types of its own, and whoever looks one up by name reads them from it
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     operation.name: operation
-    for noun in (apps, releases, config, domains, ps, logs, registry, declared, generations, host, journal, tokens)
+    for noun in (
+        apps,
+        releases,
+        config,
+        domains,
+        maintenance,
+        ps,
+        logs,
+        registry,
+        declared,
+        generations,
+        host,
+        journal,
+        tokens,
+    )
     for operation in noun.ALL
 }
