@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pvdify.model.answers import Answer
+from pvdify.model.answers import Answer, Check
 from pvdify.model.edge import EdgeSettings
 
 
@@ -32,6 +32,23 @@ class Domains(Answer, frozen=True, kw_only=True, omit_defaults=False):
     front: int
     domains: tuple[Domain, ...]
     advice: tuple[str, ...] = ()
+
+
+class DomainCheck(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """The way of a request for one name, link by link: the name, the edge, the front, the release. *reason* is the first that is broken."""
+
+    app: str
+    name: str
+    state: DomainState
+    reason: str
+    links: tuple[Check, ...]
+
+
+class DomainChecks(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """How the names of an app are reached."""
+
+    app: str
+    domains: tuple[DomainCheck, ...]
 
 
 class Edge(Answer, frozen=True, kw_only=True, omit_defaults=False):

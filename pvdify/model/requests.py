@@ -321,6 +321,13 @@ class RemoveDomain(Request, frozen=True, kw_only=True):
     domain: DomainText
 
 
+class CheckDomains(Request, frozen=True, kw_only=True):
+    """How the names of an app are reached, or just one of them."""
+
+    app: AppName
+    domain: DomainText | None = None
+
+
 class SetEdge(Request, frozen=True, kw_only=True):
     """Another edge of the host, as a whole; *credentials* are the tunnel's, where they are not kept already."""
 

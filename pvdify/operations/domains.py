@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from pvdify.model.answers import Changed
-from pvdify.model.edge_answers import Domains, Edge
-from pvdify.model.requests import AddDomains, ForApp, Nothing, RemoveDomain, SetEdge
+from pvdify.model.edge_answers import DomainChecks, Domains, Edge
+from pvdify.model.requests import AddDomains, CheckDomains, ForApp, Nothing, RemoveDomain, SetEdge
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Kind, Operation, Route
 
@@ -38,6 +38,14 @@ REMOVE: Final = Operation(
     route=Route(method="DELETE", path="/apps/{app}/domains/{domain}", scope=Scope.DOMAINS, status=202),
     locks="app",
 )
+CHECK: Final = Operation(
+    name="domains.check",
+    summary="Go the way of a request to an app, name by name, and say which link is broken.",
+    request=CheckDomains,
+    answer=DomainChecks,
+    run="pvdify.ops.domain_states:check_domains",
+    route=Route(method="GET", path="/apps/{app}/domains/check", scope=Scope.READ),
+)
 EDGE: Final = Operation(
     name="edge.show",
     summary="Show what brings the public to the fronts.",
@@ -56,4 +64,4 @@ SET_EDGE: Final = Operation(
     route=Route(method="PUT", path="/edge", scope=Scope.ADMIN, status=202),
     secrets=("credentials",),
 )
-ALL: Final = (LIST, ADD, REMOVE, EDGE, SET_EDGE)
+ALL: Final = (LIST, ADD, REMOVE, CHECK, EDGE, SET_EDGE)

@@ -14,6 +14,7 @@ from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply, Deploy, Scale
 from pvdify.ops.create import create_from
 from pvdify.ops.deploy import Pin, config_in_force, config_meta, deploy, deployed, give_traffic, recorded
+from pvdify.ops.edge import edge_amiss, heal_edge
 from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
 from pvdify.ops.names import named, put_names
 from pvdify.ops.pages import edited, take_up
@@ -25,6 +26,7 @@ from pvdify.ops.swap import Note, nothing_else
 from pvdify.plan.apply import Action, Todo, applied, todo
 from pvdify.plan.domains import names_declared
 from pvdify.plan.release import release_of
+from pvdify.render.edge import EDGES
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow, Manifest
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 async def plan(host: Host, request: Apply) -> PlanAnswer:
     """What `apply` would do; nothing is changed."""
     drift = host.state.drift(host.state.current().number)
-    steps: list[PlanStep] = []
+    edge = await edge_amiss(host, host.state.current())
+    steps = [PlanStep(app="", action="edge", detail=edge)] if edge else []
     for slot in _slots(host, request):
         todos = await _todo(host, slot, drift, deploys=request.deploy)
         steps += [PlanStep(app=one.app, action=one.action.value, detail=one.detail) for one in todos]
@@ -58,6 +61,12 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
     done: list[str] = []
     failures: list[tuple[str, PvdifyError]] = []
     await heal_host(host, running)
+    try:
+        if await heal_edge(host, was_spoiled=bool(set(drift) & set(EDGES.values()))):
+            done.append("heal the edge")
+    except PvdifyError as error:
+        failures.append(("the edge", error))
+        running.note(f"the edge: {error.message}")
     for slot in slots:
         is_new = not host.state.has_slot(slot.name)
         try:

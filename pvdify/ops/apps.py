@@ -25,7 +25,7 @@ _PATIENCE: Final = 20.0
 async def list_apps(host: Host, _request: Nothing) -> Apps:
     """Every app, from the manifest in force, one question to systemd and one stat per slot."""
     manifest = host.state.current()
-    active = await _active(host, instance_pattern("*"))
+    active = await active_units(host, instance_pattern("*"))
     return Apps(
         apps=tuple(
             AppSummary(
@@ -51,7 +51,7 @@ async def app_info(host: Host, request: ForApp) -> AppInfo:
     return AppInfo(
         name=row.name,
         environment=slot.environment,
-        status=status_of(row, await _active(host, instance_pattern(row.name))),
+        status=status_of(row, await active_units(host, instance_pattern(row.name))),
         image=row.image or slot.image or "",
         release=row.live,
         warm=row.warm,
@@ -82,7 +82,7 @@ def _pending(host: Host, row: AppRow) -> tuple[str, ...]:
     return tuple(f"{one} was edited since the last apply" for one in found)
 
 
-async def _active(host: Host, pattern: str) -> frozenset[UnitName]:
+async def active_units(host: Host, pattern: str) -> frozenset[UnitName]:
     """The units of *pattern* that are up; who asks is waiting, so systemd has some seconds for it, even in a long reload."""
     try:
         with anyio.fail_after(_PATIENCE):

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import Check, CheckStatus, Doctor
+from pvdify.model.edge import EdgeKind
 from pvdify.model.names import UnitName
 from pvdify.ops.deploy import DISK_FLOOR
 from pvdify.ops.move import servers
 from pvdify.ops.publish import programs
 from pvdify.ops.validate import validate
+from pvdify.ops.way import edge_link, ways
+from pvdify.render.edge import names_of
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow, Manifest
@@ -118,6 +121,29 @@ async def _apps(host: Host) -> Checks:
             yield _fail(row.name, error.message, error.hint)
 
 
+async def _edge(host: Host) -> Checks:
+    """The edge, and the whole way to every app by every name; nobody is waited for longer than some seconds."""
+    manifest = host.state.current()
+    kind = manifest.edge.kind
+    wanted = [(row, names) for row in manifest.apps.values() if (names := names_of(row, manifest.edge))]
+    count = sum(len(names) for _, names in wanted)
+    if kind is EdgeKind.NONE:
+        words = f"none; {count} names need a proxy of your own" if count else "none, and no app has a name"
+        yield _ok("edge", words)
+        return
+    version, link = await host.edges[kind].version(), await edge_link(host, manifest)
+    if link.status is not CheckStatus.OK:
+        yield Check(name="edge", status=link.status, detail=link.detail, hint=link.hint)
+        return
+    broken = 0
+    for way in await ways(host, wanted):
+        worst = [one for one in way.links if one.status is not CheckStatus.OK and one.detail == way.reason]
+        broken += len(worst)
+        for one in worst:
+            yield Check(name=f"domain of {way.app}", status=one.status, detail=one.detail, hint=one.hint)
+    yield _ok("edge", f"{kind.value} {version} is up; {count - broken} of {count} names lead to a release that answers")
+
+
 async def _api(host: Host) -> Checks:
     """The API runs only while somebody asks it: what is there all the time are its sockets."""
     statuses = await host.systemd.show(*_SOCKETS, *_SERVICES)
@@ -170,6 +196,7 @@ _LOOKS: Final[dict[str, Callable[[Host], Checks]]] = {
     "artefacts": _whole_tree,
     "disk": _disk,
     "router": _router,
+    "edge": _edge,
     "api": _api,
     "apps": _apps,
 }

@@ -47,6 +47,22 @@ async def followed(host: Host, running: Running) -> None:
             running.note(f"{error.message}; {error.hint or 'pvdify domains:check'}")
 
 
+async def heal_edge(host: Host, *, was_spoiled: bool) -> bool:
+    """Bring the edge to the generation in force where it is behind, or down, or may have read a file that *was spoiled*; whether it was."""
+    manifest = host.state.current()
+    is_down = _wanted(manifest) is not None and not await host.edges[manifest.edge.kind].is_running()
+    return await follow(host, again=was_spoiled or is_down)
+
+
+async def edge_amiss(host: Host, manifest: Manifest) -> str:
+    """What is not as it should be with the edge, in words; empty if nothing is."""
+    if is_behind(host, manifest):
+        return f"{manifest.edge.kind.value} was not brought to the names in force"
+    if _wanted(manifest) is not None and not await host.edges[manifest.edge.kind].is_running():
+        return f"{manifest.edge.kind.value} is down"
+    return ""
+
+
 def is_behind(host: Host, manifest: Manifest) -> bool:
     """Whether the edge was last brought to something else than what *manifest* says.
 

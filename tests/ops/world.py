@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pvdify.model.edge import EdgeKind, EdgeSettings
 from pvdify.model.image import Image
 from pvdify.model.patch import ProcessPatch
 from pvdify.model.place import Place
 from pvdify.model.requests import (
+    AddDomains,
     Apply,
     ChangeApp,
     CreateApp,
@@ -21,15 +23,19 @@ from pvdify.model.requests import (
     DestroyApp,
     ForApp,
     Nothing,
+    RemoveDomain,
     Restart,
     Rollback,
     Scale,
+    SetEdge,
 )
 from pvdify.ops.apply import apply
 from pvdify.ops.change import change_app
 from pvdify.ops.create import create_app
 from pvdify.ops.deploy import deploy
 from pvdify.ops.destroy import destroy_app
+from pvdify.ops.domains import add_domains, remove_domain
+from pvdify.ops.edge_settings import set_edge
 from pvdify.ops.host import Host
 from pvdify.ops.init import init
 from pvdify.ops.perform import accepted, perform, performed
@@ -37,6 +43,7 @@ from pvdify.ops.restart import restart
 from pvdify.ops.rollback import rollback
 from pvdify.ops.scale import scale
 from pvdify.ops.stop import start_app, stop_app
+from pvdify.render.edge import names_of
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 from tests.fakes import FakeHost
@@ -46,6 +53,7 @@ if TYPE_CHECKING:
 
     from pvdify.model.answers import Changed
     from pvdify.model.event import Event
+    from pvdify.model.manifest import AppRow, Manifest
     from pvdify.ops.running import Running
     from pvdify.store.journal import Journal
 
@@ -141,6 +149,21 @@ class World:
             self.process(), "apps.change", app=APP, actor="ada", run=lambda host, one: change_app(host, one, request)
         )
 
+    async def set_edge(self, kind: EdgeKind = EdgeKind.CADDY, **fields: object) -> Changed:
+        """Have another edge."""
+        request = SetEdge(edge=msgspec.convert({"kind": kind, **fields}, EdgeSettings))
+        return await perform(
+            self.process(), "edge.set", app="", actor="ada", run=lambda host, one: set_edge(host, one, request)
+        )
+
+    async def add(self, *names: str, app: str = APP) -> Changed:
+        """Give an app names."""
+        return await perform(self.process(), "domains.add", app=app, actor="ada", run=_add(*names, app=app))
+
+    async def remove(self, name: str, app: str = APP) -> Changed:
+        """Take a name from an app."""
+        return await perform(self.process(), "domains.remove", app=app, actor="ada", run=_remove(name, app=app))
+
     async def die(self, what: str, *, at: int, is_after: bool, act: Callable[[], None]) -> bool:
         """One operation that is cut off at a line of its journal; whether it got so far."""
         name, run = OPERATIONS[what]
@@ -167,6 +190,7 @@ class World:
             tuple(sorted(unit for unit in self.fake.systemd.running() if unit.startswith(f"pvdify-{APP}-v"))),
             self.fake.router.serving(APP) if backend else (),
             tuple(sorted(self.fake.systemd.lent_units)),
+            *(tuple(sorted(edge.names.items())) for edge in self.fake.edges.values()),
         )
 
     def problems(self) -> list[str]:
@@ -185,12 +209,33 @@ class World:
             found += ["slot.toml is not what is in force"] if state.is_edited(row) else []
             needed = {one.release for one in row.instances} <= {row.live, row.warm}
             found += [] if needed else [f"units of {sorted({one.release for one in row.instances})}"]
+            found += ["names are declared that are not in force"] if names_differ(state, row) else []
+        for kind, edge in self.fake.edges.items():
+            served = _names(state.current()) if kind is state.current().edge.kind else {}
+            found += [f"{kind.value} serves {edge.names}, wanted {served}"] if edge.names != served else []
         found += [f"lent {unit}" for unit in self.fake.systemd.lent_units]
         found += [f"stray {name}" for name in self.fake.podman.stray]
         found += [f"half made {path.name}" for path in self.settings.generations.glob(".tmp-*")]
         found += [f"left over {path.name}" for path in self.settings.app(APP).glob(".slot*")]
         found += [f"unfinished {record.name}" for record in state.records(unfinished_only=True)]
         return found
+
+
+def names_differ(state: State, row: AppRow) -> bool:
+    """Whether the slot of *row* declares other names than it has."""
+    return set(state.slot(row.name).domains) != set(row.domains)
+
+
+def _names(manifest: Manifest) -> dict[str, int]:
+    return {name: row.front for row in manifest.apps.values() for name in names_of(row, manifest.edge)}
+
+
+def _add(*names: str, app: str = APP) -> Run:
+    return lambda host, one: add_domains(host, one, AddDomains(app=app, domains=names))
+
+
+def _remove(name: str, app: str = APP) -> Run:
+    return lambda host, one: remove_domain(host, one, RemoveDomain(app=app, domain=name))
 
 
 def _change(request: ChangeApp) -> Run:
@@ -212,5 +257,8 @@ OPERATIONS: dict[str, tuple[str, Run]] = {
     "restart": ("ps.restart", lambda host, one: restart(host, one, Restart(app=APP))),
     "stop": ("ps.stop", lambda host, one: stop_app(host, one, ForApp(app=APP))),
     "start": ("ps.start", lambda host, one: start_app(host, one, ForApp(app=APP))),
+    "name": ("domains.add", _add("blog.example.org", "*.blog.example.org")),
+    "unname": ("domains.remove", _remove("old.example.org")),
+    "rename": ("apps.change", _change(ChangeApp(app=APP, domains=("new.example.org",), env={"LEVEL": "debug"}))),
     "destroy": ("apps.destroy", lambda host, one: destroy_app(host, one, DestroyApp(app=APP))),
 }
