@@ -10,6 +10,7 @@ from pvdify.cli import tables
 from pvdify.cli.addressing import NO_WORDS, Words
 from pvdify.cli.command import command
 from pvdify.model.edge import EdgeKind, EdgeSettings
+from pvdify.model.parse import from_value
 from pvdify.model.requests import AddDomains, ForApp, Nothing, RemoveDomain, SetEdge
 from pvdify.operations import domains as operations
 
@@ -64,6 +65,7 @@ async def edge(session: Session) -> None:
     click.Option(["--internal-ca"], is_flag=True, help="Certificates of Caddy's own authority (caddy)."),
     click.Option(["--tunnel"], metavar="ID", help="The tunnel's id (cloudflared)."),
     click.Option(["--credentials-stdin"], is_flag=True, help="Read the tunnel's credentials from standard input."),
+    click.Option(["--forwards"], is_flag=True, help="A proxy of your own here says who asks: X-Forwarded-* (none)."),
     examples=("pvdify edge:set caddy --email ada@example.org", "pvdify edge:set none"),
     changes=True,
 )
@@ -76,9 +78,18 @@ async def edge_set(
     internal_ca: bool,
     tunnel: str | None,
     credentials_stdin: bool,
+    forwards: bool,
 ) -> None:
     """Have another program, or none, bring the public to the fronts."""
-    settings = EdgeSettings(kind=EdgeKind(kind), domain=domain, email=email, internal_ca=internal_ca, tunnel=tunnel)
+    said = {
+        "kind": kind,
+        "domain": domain,
+        "email": email,
+        "internal_ca": internal_ca,
+        "tunnel": tunnel,
+        "forwards": forwards,
+    }
+    settings = from_value(said, EdgeSettings, what="the edge")
     credentials = session.terminal.input.read() if credentials_stdin else None
     await session.change(operations.SET_EDGE, SetEdge(edge=settings, credentials=credentials))
 

@@ -62,7 +62,12 @@ def owner_of(path: str) -> tuple[str, Page] | None:
 
 def everybody_s() -> dict[str, str]:
     """The pages of apps that have none of their own, by path."""
-    return {page_path(page): _answer(page, rendered("web/page.html.j2", _VIEWS[page])) for page in Page}
+    return {page_path(page): _answer(page, _in_one_line(page)) for page in Page}
+
+
+def _in_one_line(page: Page) -> str:
+    """The page without line ends, of which programs would get as many behind their object."""
+    return rendered("web/page.html.j2", _VIEWS[page]).replace("\n", "")
 
 
 def own_page(app: str, page: Page, html: bytes) -> str:

@@ -24,6 +24,7 @@ from pvdify.model.answers import (
     Initialised,
     InstanceState,
     LogEntry,
+    Maintenance,
     Operations,
     OperationSummary,
     PlanAnswer,
@@ -131,6 +132,7 @@ ANSWERS: dict[str, object] = {
                 created_at=AT,
                 release=2,
                 bind_port=3000,
+                in_maintenance=True,
                 is_edited=True,
             ),
             AppSummary(
@@ -162,8 +164,10 @@ ANSWERS: dict[str, object] = {
         release_command=("npm", "run", "migrate"),
         created_at=AT,
         updated_at=AT,
+        in_maintenance=True,
         pending_changes=("slot.toml was edited since the last apply",),
     ),
+    "maintenance.show": Maintenance(app="blog", is_on=True),
     "releases.list": Releases(
         releases=tuple(
             ReleaseSummary(

@@ -45,6 +45,7 @@ COMMANDS: Final[dict[str, Line]] = {
     "config-reveal": (("config", "blog", "--reveal"), "config.show", ShowConfig(app="blog", reveal=True)),
     "config-versions": (("config:versions", "blog"), "config.versions", ForApp(app="blog")),
     "config-diff": (("config:diff", "blog", "c6", "7"), "config.diff", DiffConfig(app="blog", version=6, other=7)),
+    "maintenance": (("maintenance", "blog"), "maintenance.show", ForApp(app="blog")),
     "ps": (("ps", "blog"), "ps.list", ForApp(app="blog")),
     "run": (("run", "blog", "--", "ls", "-la"), "run", RunOnce(app="blog", command=("ls", "-la"))),
     "registry-list": (("registry:list",), "registry.list", Nothing()),
@@ -121,6 +122,8 @@ CHANGES: Final[dict[str, Line]] = {
     "restart one": (("ps:restart", "blog", "worker"), "ps.restart", Restart(app="blog", process="worker")),
     "stop": (("ps:stop", "blog"), "ps.stop", ForApp(app="blog")),
     "start": (("ps:start", "blog"), "ps.start", ForApp(app="blog")),
+    "maintenance on": (("maintenance:on", "blog"), "maintenance.on", ForApp(app="blog")),
+    "maintenance off": (("maintenance:off", "blog"), "maintenance.off", ForApp(app="blog")),
     "apply": (("apply",), "apply", Apply()),
     "apply one": (("apply", "-a", "blog", "--deploy"), "apply", Apply(app="blog", deploy=True)),
     "switch": (

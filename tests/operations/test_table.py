@@ -123,6 +123,7 @@ def test_a_field_travels_where_its_route_says(
                     "metrics",
                     "config.versions",
                     "config.diff",
+                    "maintenance.show",
                 ),
             },
         ),
@@ -133,6 +134,7 @@ def test_a_field_travels_where_its_route_says(
             {
                 *("releases.create", "releases.rollback", "operations.cancel"),
                 *("ps.scale", "ps.restart", "ps.stop", "ps.start", "ps.run"),
+                *("maintenance.on", "maintenance.off"),
             },
         ),
         (
