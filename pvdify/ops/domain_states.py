@@ -12,7 +12,7 @@ from pvdify.model.names import instance_pattern
 from pvdify.model.release import AppStatus
 from pvdify.ops.apps import active_units, status_of
 from pvdify.ops.way import edge_link, ways
-from pvdify.plan.dns import records
+from pvdify.plan.addresses import records
 from pvdify.render.edge import names_of
 
 if TYPE_CHECKING:

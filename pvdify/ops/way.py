@@ -13,7 +13,7 @@ from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import DomainCheck, DomainState
 from pvdify.ops.edge import is_behind
 from pvdify.ops.move import INSTANCE_HEADER, PROBE_HEADER
-from pvdify.plan.dns import LINK, asked, resolved
+from pvdify.plan.addresses import LINK, asked, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
