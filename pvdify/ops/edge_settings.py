@@ -43,6 +43,8 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text)
     if request.edge.kind is not EdgeKind.NONE and request.edge.kind not in host.edges:
         raise RefusedError(f"cannot use the edge {request.edge.kind.value}: this host has no such program")
+    if request.edge.kind is not EdgeKind.NONE:
+        await host.edges[request.edge.kind].version()
     await _keep_credentials(host, running, request)
     try:
         await _put(host, running, request.edge)

@@ -149,9 +149,12 @@ class World:
             self.process(), "apps.change", app=APP, actor="ada", run=lambda host, one: change_app(host, one, request)
         )
 
-    async def set_edge(self, kind: EdgeKind = EdgeKind.CADDY, **fields: object) -> Changed:
+    async def set_edge(
+        self, kind: EdgeKind = EdgeKind.CADDY, *, credentials: str | None = None, **fields: object
+    ) -> Changed:
         """Have another edge."""
-        request = SetEdge(edge=msgspec.convert({"kind": kind, **fields}, EdgeSettings))
+        edge = msgspec.convert({"kind": kind, **fields}, EdgeSettings)
+        request = SetEdge(edge=edge, credentials=credentials)
         return await perform(
             self.process(), "edge.set", app="", actor="ada", run=lambda host, one: set_edge(host, one, request)
         )
