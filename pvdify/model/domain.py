@@ -22,6 +22,8 @@ DomainText = Annotated[
 _LONGEST: Final = 253
 _LABEL: Final = re.compile(closed(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"))
 _APP: Final = re.compile(closed(APP_PATTERN))
+_NUMBER: Final = re.compile(closed(r"[0-9]+|0x[0-9a-f]*"))
+_ENCODED: Final = "xn--"
 WILDCARD: Final = "*."
 
 
@@ -38,7 +40,7 @@ def domain_name(text: str) -> str:
     if problem := _odd(rest):
         raise _refused(text, problem)
     name = rest.removesuffix(".").lower()
-    if not name.isascii():
+    if not name.isascii() or _ENCODED in name:
         name = _ascii(text, name)
     labels = name.split(".")
     if not all(_LABEL.search(label) for label in labels):
@@ -49,7 +51,7 @@ def domain_name(text: str) -> str:
         raise _refused(text, "it has only one label")
     if len(wildcard + name) > _LONGEST:
         raise _refused(text, f"it is longer than {_LONGEST} characters")
-    if labels[-1].isdigit():
+    if _NUMBER.search(labels[-1]):
         raise _refused(text, "it ends in a number")
     return wildcard + name
 
@@ -115,10 +117,10 @@ def _is_address(text: str) -> bool:
 
 
 def _ascii(text: str, name: str) -> str:
-    import idna  # only names beyond ASCII need its tables
+    import idna  # only names beyond ASCII, plain or encoded, need its tables
 
     try:
-        return idna.encode(name, uts46=True).decode("ascii")
+        return idna.encode(name, uts46=True).decode("ascii").removesuffix(".")
     except idna.IDNAError as error:
         raise _refused(text, f"it is no internationalised name ({error})") from error
 

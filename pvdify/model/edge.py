@@ -25,6 +25,8 @@ Email = Annotated[
     str, Meta(pattern=closed(r"[^@\s{}\"\\]{1,64}@[A-Za-z0-9.-]{1,190}"), description="an e-mail address")
 ]
 
+_DOMAIN_LONGEST = 253 - len(".") - 40
+
 
 class EdgeKind(StrEnum):
     """Which program it is; `none`: the fronts alone, for a proxy of one's own."""
@@ -64,6 +66,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError(message)
         if self.domain is not None and self.domain.startswith("*"):
             raise ValueError("the host's domain has no star")
+        if self.domain is not None and len(self.domain) > _DOMAIN_LONGEST:
+            message = f"the host's domain has at most {_DOMAIN_LONGEST} characters: an app's name stands before it"
+            raise ValueError(message)
         if self.forwards and self.kind is not EdgeKind.NONE:
             raise ValueError("forwards is for a proxy of one's own: the edge none")
         if self.kind is EdgeKind.CLOUDFLARED and self.tunnel is None:
