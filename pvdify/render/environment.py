@@ -73,7 +73,7 @@ _DIALECTS: Final[dict[str, tuple[Callable[[object], str], dict[str, Callable[...
     "quadlet": (quoting.unit_text, _UNIT_FILTERS),
     "systemd": (quoting.unit_text, _UNIT_FILTERS),
     "caddy": (quoting.caddy_text, {"names": quoting.caddy_names}),
-    "cloudflared": (quoting.yaml_text, {}),
+    "cloudflared": (quoting.yaml_text, {"bare": quoting.bare}),
     "haproxy": (
         quoting.haproxy_text,
         {"bare": quoting.bare, "word": quoting.haproxy_word, "argument": quoting.haproxy_argument},

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from pvdify.errors import SpecError
 from pvdify.model.domain import covers, default_name, domain_name, in_order, namesake
-from pvdify.model.edge import EdgeSettings
 from pvdify.model.parse import from_value
 from pvdify.model.slot import Slot
 
@@ -154,33 +153,3 @@ def test_a_slot_with_no_name_among_its_names_cannot_be_read(text: str) -> None:
         from_value({"name": "blog", "domains": ["example.org", text]}, Slot)
 
     assert "cannot use" in refused.value.message
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"domain": "Apps.Example.org"}, "is written"),
-        ({"domain": "*.example.org"}, "no star"),
-        ({"domain": f"{LONGEST[:-41]}.a"}, "at most 212 characters"),
-        ({"domain": "10.0.0.1"}, "IP address"),
-        ({"kind": "cloudflared"}, "needs a tunnel"),
-        ({"kind": "cloudflared", "tunnel": "mine"}, "a tunnel's id"),
-        ({"kind": "caddy", "email": "ada{env.HOME}@example.org"}, "an e-mail address"),
-        ({"kind": "caddy", "email": 'ada"@example.org'}, "an e-mail address"),
-        ({"kind": "nginx"}, "nginx"),
-        ({"kind": "caddy", "port": 80}, "port"),
-        ({"managed": "remote"}, "account"),
-    ],
-)
-def test_settings_of_an_edge_that_do_not_fit_are_refused(settings: dict[str, object], words: str) -> None:
-    with pytest.raises(SpecError, match=words):
-        from_value(settings, EdgeSettings)
-
-
-def test_the_longest_domain_of_a_host_leaves_room_for_the_longest_app() -> None:
-    domain = LONGEST[:212]
-    edge = from_value({"domain": domain}, EdgeSettings)
-
-    name = default_name("a" * 40, edge.domain)
-
-    assert name == domain_name(name or "")
