@@ -72,6 +72,11 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry("domains", "domains", "List an app's domains, and how each of them is."),
             Entry("domains:add", "domains", "Give an app domains, and have the edge serve them."),
             Entry("domains:remove", "domains", "Take a domain from an app, and have the edge forget it."),
+            Entry(
+                "domains:check",
+                "domains",
+                "Go the way of a request to an app, name by name, and say which link is broken.",
+            ),
             Entry("edge", "domains", "Show what brings the public to the fronts."),
             Entry("edge:set", "domains", "Have another program, or none, bring the public to the fronts."),
         ),

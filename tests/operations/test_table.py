@@ -124,11 +124,14 @@ def test_a_field_travels_where_its_route_says(
                     "config.versions",
                     "config.diff",
                     "maintenance.show",
+                    "domains.list",
+                    "domains.check",
                 ),
             },
         ),
         (Scope.LOGS, {"logs.read"}),
         (Scope.CONFIG, {"config.set", "config.unset"}),
+        (Scope.DOMAINS, {"domains.add", "domains.remove"}),
         (
             Scope.DEPLOY,
             {
@@ -142,7 +145,7 @@ def test_a_field_travels_where_its_route_says(
             {
                 *("apps.create", "apps.change", "apps.destroy", "plan", "apply", "gc", "doctor"),
                 *("generations.list", "generations.diff", "generations.switch"),
-                *("registry.login", "registry.list", "registry.logout"),
+                *("registry.login", "registry.list", "registry.logout", "edge.show", "edge.set"),
                 *("tokens.list", "tokens.create", "tokens.rotate", "tokens.revoke", "audit.list", "audit.verify"),
             },
         ),
