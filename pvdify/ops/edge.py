@@ -30,10 +30,15 @@ async def follow(host: Host, *, again: bool = False) -> bool:
         except EdgeError:
             raise  # it serves what it did
         except BaseException:
-            host.state.note_followed(_UNKNOWN)
+            forget(host)
             raise
         host.state.note_followed(_wanted(manifest))
     return True
+
+
+def forget(host: Host) -> None:
+    """Note that nobody knows what the edge serves: whoever looks at it next brings it to the names in force."""
+    host.state.note_followed(_UNKNOWN)
 
 
 async def followed(host: Host, running: Running) -> None:

@@ -13,6 +13,7 @@ import anyio
 from pvdify.errors import ProgramTooOldError
 from pvdify.model.manifest import AppRow, Manifest, Retained
 from pvdify.model.names import UnitName, instance_of
+from pvdify.ops.edge import forget
 from pvdify.ops.locking import held
 from pvdify.ops.validate import validate
 from pvdify.render.edge import EDGES, edge_artefacts
@@ -102,6 +103,8 @@ async def publish(
             host.state.discard(staged)
             raise
         with anyio.CancelScope(shield=True):
+            if not {*changed, *removed}.isdisjoint(EDGES.values()):
+                forget(host)  # killed from here on, a boot may start the edge with names that recovery takes back
             manifest = await anyio.to_thread.run_sync(host.state.commit, staged)
         running.generation = manifest.number
         running.note(f"generation {manifest.number}", data={"generation": manifest.number})

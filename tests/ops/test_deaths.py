@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINES = 60
-CHANGES = ("v3", "rollback", "scale", "restart", "stop", "change", "recount")
+CHANGES = ("v3", "rollback", "scale", "restart", "stop", "change", "recount", "close")
 
 
 async def after(what: str, world: World) -> tuple[tuple[object, ...], tuple[object, ...]]:

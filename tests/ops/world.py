@@ -38,12 +38,15 @@ from pvdify.ops.domains import add_domains, remove_domain
 from pvdify.ops.edge_settings import set_edge
 from pvdify.ops.host import Host
 from pvdify.ops.init import init
+from pvdify.ops.maintenance import turn_off, turn_on
 from pvdify.ops.perform import accepted, perform, performed
 from pvdify.ops.restart import restart
 from pvdify.ops.rollback import rollback
 from pvdify.ops.scale import scale
 from pvdify.ops.stop import start_app, stop_app
 from pvdify.render.edge import names_of
+from pvdify.render.router import mark_of
+from pvdify.render.tree import ROUTER
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 from tests.fakes import FakeHost
@@ -114,9 +117,8 @@ class World:
             )
 
     def process(self) -> Host:
-        """A new process of pvdify: nothing that the one before held is held any more."""
-        place = Place(state=str(self.settings.state), run=str(self.settings.run))
-        return Host(ports=self.fake.ports, state=State(self.settings), place=place)
+        """A new process of pvdify: nothing that the one before held is held any more. A fork renders the same bytes."""
+        return Host(ports=self.fake.ports, state=State(self.settings), place=Place())
 
     async def begin(self, *releases: str) -> None:
         """Initialise, and have *releases* live one after the other."""
@@ -184,7 +186,7 @@ class World:
         return cut.written >= at
 
     def seen(self) -> tuple[object, ...]:
-        """What a visitor and an operator see: the live release, its units, the router's servers, containers, and what is lent."""
+        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, and maintenance."""
         row = State(self.settings).current().apps.get(APP)
         backend = self.fake.router.backends.get(APP)
         return (
@@ -194,6 +196,7 @@ class World:
             self.fake.router.serving(APP) if backend else (),
             tuple(sorted(self.fake.systemd.lent_units)),
             *(tuple(sorted(edge.names.items())) for edge in self.fake.edges.values()),
+            row.in_maintenance if row else None,
         )
 
     def problems(self) -> list[str]:
@@ -213,6 +216,8 @@ class World:
             needed = {one.release for one in row.instances} <= {row.live, row.warm}
             found += [] if needed else [f"units of {sorted({one.release for one in row.instances})}"]
             found += ["names are declared that are not in force"] if names_differ(state, row) else []
+        if mark_of((self.settings.current / ROUTER).read_text()) != self.fake.router.read:
+            found += ["the router has not read its file"]
         for kind, edge in self.fake.edges.items():
             served = _names(state.current()) if kind is state.current().edge.kind else {}
             found += [f"{kind.value} serves {edge.names}, wanted {served}"] if edge.names != served else []
@@ -263,5 +268,7 @@ OPERATIONS: dict[str, tuple[str, Run]] = {
     "name": ("domains.add", _add("blog.example.org", "*.blog.example.org")),
     "unname": ("domains.remove", _remove("old.example.org")),
     "rename": ("apps.change", _change(ChangeApp(app=APP, domains=("new.example.org",), env={"LEVEL": "debug"}))),
+    "close": ("maintenance.on", lambda host, one: turn_on(host, one, ForApp(app=APP))),
+    "open": ("maintenance.off", lambda host, one: turn_off(host, one, ForApp(app=APP))),
     "destroy": ("apps.destroy", lambda host, one: destroy_app(host, one, DestroyApp(app=APP))),
 }
