@@ -10,6 +10,7 @@
   asyncclick,
   h11,
   httpx,
+  idna,
   jeepney,
   jinja2,
   msgspec,
@@ -29,6 +30,7 @@ let
     asyncclick
     h11
     httpx
+    idna
     jeepney
     jinja2
     msgspec

@@ -86,7 +86,7 @@ async def render(session: Session, *, files: tuple[Path, ...], to: Path | None, 
         session.terminal.print("\n".join(f"==> {one.path} <==\n{one.text}" for one in artefacts).rstrip("\n"))
 
 
-def artefacts_of(slots: tuple[Slot, ...], place: Place, edge: EdgeSettings = EdgeSettings()) -> tuple[Artefact, ...]:
+def artefacts_of(slots: tuple[Slot, ...], place: Place, edge: EdgeSettings = NO_EDGE) -> tuple[Artefact, ...]:
     """Every file of the generation of a host that has just these *slots*, each at its first release."""
     from pvdify.plan.domains import check_owner, names_declared
     from pvdify.render.edge import edge_artefacts

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.bed import Bed
 
-AUTHORITY = "/var/lib/pvdify-edge/pki/authorities/local/root.crt"
 _BROKEN = """#!/bin/sh
 case $* in *validate) exit 0 ;; esac
 echo 'no edge of Cloudflare answers' >&2
@@ -45,7 +44,7 @@ def caddy(operator: Operator) -> Iterator[Operator]:
     yield operator
     for app, name in (("blog", NAME), ("shop", OTHER)):
         operator.pvdify("domains:remove", app, name)
-    operator.pvdify("edge:set", "none")
+    operator.pvdify("edge:set", "none", "--domain", "")
 
 
 @pytest.fixture
@@ -57,16 +56,11 @@ def tunnel(operator: Operator) -> Iterator[Operator]:
         operator.pvdify("domains:add", "blog", NAME)
         yield operator
         operator.pvdify("domains:remove", "blog", NAME)
-        operator.pvdify("edge:set", "none")
+        operator.pvdify("edge:set", "none", "--domain", "")
 
 
-def https(operator: Operator, name: str, *options: str) -> str:
-    """What a name answers over HTTPS, to somebody who trusts Caddy's own authority."""
-    return operator.bed.run(
-        *("curl", "-sS", "-m", "5", "--cacert", AUTHORITY, "--resolve", f"{name}:443:127.0.0.1", *options),
-        f"https://{name}/",
-        check=False,
-    ).stdout
+def https(operator: Operator, name: str) -> str:
+    return asking.https(operator.bed, name)
 
 
 def test_caddy_serves_an_app_by_its_names_over_https_and_redirects_to_it(caddy: Operator) -> None:
@@ -93,7 +87,7 @@ def test_twenty_deploys_behind_caddy_fail_no_request_and_never_touch_it(caddy: O
     reloads = 'journalctl -u pvdify-caddy -o cat | grep -c \'"uri":"/load"\''
     before = caddy.bed.run("sh", "-c", reloads).stdout
 
-    with asking.load(caddy.bed, "https://127.0.0.1/", NAME, authority=AUTHORITY) as asked:
+    with asking.load(caddy.bed, "https://127.0.0.1/", NAME, authority=asking.AUTHORITY) as asked:
         for turn in range(20):
             caddy.pvdify("deploy", "blog", "--image", images[turn % 2])
 
@@ -104,7 +98,7 @@ def test_twenty_deploys_behind_caddy_fail_no_request_and_never_touch_it(caddy: O
 
 
 def test_names_that_come_and_go_for_one_app_cost_another_no_request(caddy: Operator) -> None:
-    with asking.load(caddy.bed, "https://127.0.0.1/", NAME, authority=AUTHORITY) as asked:
+    with asking.load(caddy.bed, "https://127.0.0.1/", NAME, authority=asking.AUTHORITY) as asked:
         for number in range(5):
             caddy.pvdify("domains:add", "shop", f"s{number}.example.org")
             assert https(caddy, f"s{number}.example.org").startswith("release=")

@@ -18,6 +18,7 @@ PYTHON = "/usr/lib/pvdify/venv/bin/python"
 TUNNEL = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"
 SECRET = "c2VjcmV0LW9mLXRoZS10dW5uZWw="  # noqa: S105 - the stand-in's
 CREDENTIALS = json.dumps({"AccountTag": "a" * 32, "TunnelSecret": SECRET, "TunnelID": TUNNEL})
+AUTHORITY = "/var/lib/pvdify-edge/pki/authorities/local/root.crt"
 CLOUDFLARE = "http://127.0.0.1:8787"
 
 
@@ -33,6 +34,15 @@ def put(bed: Bed, name: str, into: str) -> None:
     """Put one of the programs beside this into *bed*."""
     bed.path(into).write_text((HERE / name).read_text())
     bed.path(into).chmod(0o755)
+
+
+def https(bed: Bed, name: str, *options: str) -> str:
+    """What a name answers over HTTPS, to somebody who trusts Caddy's own authority; empty where nothing does."""
+    return bed.run(
+        *("curl", "-sS", "-m", "5", "--cacert", AUTHORITY, "--resolve", f"{name}:443:127.0.0.1", *options),
+        f"https://{name}/",
+        check=False,
+    ).stdout
 
 
 @contextmanager
