@@ -14,7 +14,8 @@ from pvdify.ops.apply import apply, plan
 from pvdify.ops.apps import app_info
 from pvdify.ops.maintenance import show
 from pvdify.ops.perform import perform
-from tests.ops.world import APP, World
+from pvdify.ops.recover import recover_all
+from tests.ops.world import APP, Killed, World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +46,10 @@ def in_force(world: World) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(folder.glob("*"))}
 
 
+def _die() -> None:
+    raise Killed
+
+
 async def applied(world: World) -> Changed:
     return await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply()))
 
@@ -70,6 +75,21 @@ async def test_turned_on_twice_it_changes_nothing(world: World) -> None:
 
     assert Outcome.UNCHANGED is done.outcome
     assert (number, reloads) == (world.process().state.current().number, world.fake.router.reloads)
+
+
+async def test_recovery_says_of_a_dead_operation_what_is_so(world: World, tmp_path: Path) -> None:
+    seen = set()
+    for number in range(1, 20):
+        other = world.fork(tmp_path / str(number))
+        if not await other.die("close", at=number, is_after=True, act=_die):
+            break
+        assert await recover_all(other.process(), print)
+
+        (record,) = [one for one in other.process().state.records(APP) if one.name == "maintenance.on"]
+        is_on = other.process().row(APP).in_maintenance
+        assert (Outcome.DONE if is_on else Outcome.UNDONE) is record.outcome, f"line {number}"
+        seen.add(is_on)
+    assert {True, False} == seen
 
 
 @pytest.mark.parametrize("what", ["v3", "rollback", "scale", "restart", "stop"])
