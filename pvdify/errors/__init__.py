@@ -6,6 +6,15 @@ Six families exist because callers treat them differently (exit status, HTTP sta
 
 from __future__ import annotations
 
+from pvdify.errors.cloudflare import (
+    CloudflareBusyError,
+    CloudflareError,
+    CloudflareLoginError,
+    CloudflareUnreachableError,
+    RecordInTheWayError,
+    TunnelNotFoundError,
+    ZoneNotFoundError,
+)
 from pvdify.errors.failure import (
     Exit,
     Failure,
@@ -79,6 +88,10 @@ __all__ = [
     "AppNotFoundError",
     "ArchitectureError",
     "CancelledOperationError",
+    "CloudflareBusyError",
+    "CloudflareError",
+    "CloudflareLoginError",
+    "CloudflareUnreachableError",
     "CommandError",
     "ConfigNotFoundError",
     "ConfigTamperedError",
@@ -108,6 +121,7 @@ __all__ = [
     "ProgramMissingError",
     "ProgramTooOldError",
     "PvdifyError",
+    "RecordInTheWayError",
     "RefusedError",
     "RegistryLoginError",
     "RegistryUnreachableError",
@@ -122,10 +136,12 @@ __all__ = [
     "StateTooNewError",
     "TokenInvalidError",
     "TooLargeError",
+    "TunnelNotFoundError",
     "UnauthorizedError",
     "UnhealthyError",
     "UnitFailedError",
     "UnreachableError",
+    "ZoneNotFoundError",
     "class_of",
     "told",
 ]

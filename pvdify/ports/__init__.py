@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pvdify.model.image import Image
     from pvdify.model.names import UnitName
     from pvdify.model.vault import AgeKey, SealWith
+    from pvdify.ports.edge import Cloudflare, Edge
 
 Progress = Callable[[str], Awaitable[None]]
 
@@ -164,31 +165,6 @@ class Router(Protocol):
 
     async def known(self, app: str) -> tuple[str, ...]:
         """The names of all servers of *app*, also of those that only finish what they have, or are dead."""
-
-
-class Edge(Protocol):
-    """One program that brings the public to the fronts."""
-
-    async def version(self) -> str:
-        """Its own version; raise `ProgramMissingError`, which says what to install."""
-
-    async def check(self, config: Path) -> None:
-        """Raise `RenderError` with the program's own words if it would not take *config*."""
-
-    async def is_running(self) -> bool:
-        """Whether it is up and serves."""
-
-    async def follow(self, config: Path) -> None:
-        """Make it serve what *config* says, losing no request; start it where it is down.
-
-        Raise `EdgeError` if it does not: then it serves what it did before.
-        """
-
-    async def problem(self, name: str) -> str:
-        """What keeps it from serving *name*, which it knows, as far as that shows on this host; empty if nothing does."""
-
-    async def stop(self) -> None:
-        """Stop it; stopping what is stopped is fine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,4 +381,5 @@ class Ports:
     secrets: Secrets
     seal: Seal
     edges: Mapping[EdgeKind, Edge]
+    cloudflare: Cloudflare
     clock: Clock
