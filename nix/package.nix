@@ -8,6 +8,7 @@
   aiohttp,
   anyio,
   asyncclick,
+  cloudflare,
   h11,
   httpx,
   idna,
@@ -28,6 +29,7 @@ let
     aiohttp
     anyio
     asyncclick
+    cloudflare
     h11
     httpx
     idna

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.adapters import fake_worlds
+from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
 from tests.adapters.console_world import RealConsole
 from tests.adapters.network_world import RealNetwork
 
@@ -78,3 +79,13 @@ def logs() -> worlds.LogsWorld:
 
         return RealLogs()
     return fake_worlds.Logs()
+
+
+@pytest.fixture(params=["fake", "real"])
+def cloudflare(request: pytest.FixtureRequest) -> Iterator[worlds.CloudflareWorld]:
+    """Both, anywhere: the real client asks a stand-in for Cloudflare."""
+    if request.param == "fake":
+        yield FakeCloudflareWorld()
+        return
+    with real_cloudflare() as world:
+        yield world

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
     from pvdify.model.names import UnitName
     from pvdify.ports import Console, Logs, Network, Podman, Quadlet, Router, Systemd
+    from pvdify.ports.edge import Cloudflare
+    from tests.fakes.cloudflare import FakeAccount
 
 
 class SystemdWorld(Protocol):
@@ -131,3 +133,15 @@ class LogsWorld(Protocol):
 
     def write(self, unit: UnitName, text: str, *, is_error: bool = False) -> None:
         """Let the container of *unit* write a line."""
+
+
+class CloudflareWorld(Protocol):
+    """What Cloudflare keeps of one operator."""
+
+    @property
+    def port(self) -> Cloudflare:
+        """Who is tried."""
+
+    @property
+    def account(self) -> FakeAccount:
+        """What is kept, and what goes wrong."""
