@@ -16,6 +16,7 @@ def local_host(settings: Settings | None = None) -> Host:
     """The host that this process runs on, its state where *settings* say, else where pvdify keeps it."""
     from pvdify.adapters.caddy import Caddy
     from pvdify.adapters.clock import SystemClock
+    from pvdify.adapters.cloudflare import Cloudflare
     from pvdify.adapters.cloudflared import Cloudflared
     from pvdify.adapters.console import Terminal
     from pvdify.adapters.creds import SystemdCreds
@@ -47,6 +48,7 @@ def local_host(settings: Settings | None = None) -> Host:
             secrets=Sops(),
             seal=SystemdCreds(),
             edges={EdgeKind.CADDY: Caddy(Path(f"{run}-edge/admin.sock")), EdgeKind.CLOUDFLARED: Cloudflared()},
+            cloudflare=Cloudflare(),
             clock=SystemClock(run),
         ),
         state=State(settings),

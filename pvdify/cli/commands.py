@@ -79,6 +79,10 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             ),
             Entry("edge", "domains", "Show what brings the public to the fronts."),
             Entry("edge:set", "domains", "Have another program, or none, bring the public to the fronts."),
+            Entry("cloudflare:login", "cloudflare", "Log in to Cloudflare, for zones and tunnels."),
+            Entry("cloudflare:logout", "cloudflare", "Forget the token for Cloudflare; what was made with it stays."),
+            Entry("cloudflare:zones", "cloudflare", "List the zones that the token for Cloudflare reaches."),
+            Entry("cloudflare:dns", "cloudflare", "List the records of a zone, and which of them pvdify made."),
         ),
     ),
     (

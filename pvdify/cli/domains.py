@@ -39,20 +39,30 @@ async def domains(session: Session, *, dns: bool) -> None:
 
 @command(
     "domains:add",
+    click.Option(["--dns"], is_flag=True, help="Have Cloudflare's DNS lead them here."),
+    click.Option(
+        ["--address", "addresses"],
+        multiple=True,
+        metavar="ADDRESS",
+        help="The host's public address, for DNS without a tunnel; once for IPv4, once for IPv6.",
+    ),
+    click.Option(["--force"], is_flag=True, help="Overwrite what others put into DNS for them."),
     examples=(
         "pvdify domains:add blog blog.example.org www.example.org",
         "pvdify domains:add blog.example.org",
+        "pvdify domains:add blog blog.example.org --dns",
     ),
     words=Words(usage="DOMAIN...", least=1, most=None, pattern=NAME),
     changes=True,
 )
-async def domains_add(session: Session) -> None:
+async def domains_add(session: Session, *, dns: bool, addresses: tuple[str, ...], force: bool) -> None:
     """Give an app domains, and have the edge serve them.
 
     All of them, or none. A domain is one app's on the whole host; *.example.org stands for every name that is one label longer and
     nobody else's.
     """
-    await session.change(operations.ADD, AddDomains(app=session.app, domains=session.words))
+    request = AddDomains(app=session.app, domains=session.words, dns=dns, addresses=addresses, force=force)
+    await session.change(operations.ADD, request)
 
 
 @command(

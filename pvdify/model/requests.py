@@ -7,8 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, field
 
+from pvdify.errors import SpecError
 from pvdify.model.bookmark import EventCursor
 from pvdify.model.config import ConfigNumber, FileName
+from pvdify.model.dns import AddressText, check_addresses
 from pvdify.model.domain import DomainText
 from pvdify.model.edge import EdgeSettings
 from pvdify.model.image import image_ref
@@ -46,6 +48,7 @@ RegistryHost = Annotated[
 
 
 TokenDays = Annotated[int, Meta(ge=1, le=3650)]
+Addresses = Annotated[tuple[AddressText, ...], Meta(max_length=16)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -308,10 +311,21 @@ class UnsetConfig(Request, frozen=True, kw_only=True):
 
 
 class AddDomains(Request, frozen=True, kw_only=True):
-    """Names to give to an app."""
+    """Names to give to an app; *dns*: and to lead here, as `PointDomain` does."""
 
     app: AppName
     domains: Annotated[tuple[DomainText, ...], Meta(min_length=1, max_length=100)]
+    dns: bool = False
+    addresses: Addresses = ()
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse addresses that nobody is at, and what is said of records that are not asked for."""
+        check_addresses(self.addresses)
+        if (self.addresses or self.force) and not self.dns:
+            raise SpecError(
+                "cannot use addresses and force: records in DNS are not asked for", pointer="/dns", hint="say `--dns`"
+            )
 
 
 class RemoveDomain(Request, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from pvdify.model.answers import Changed
 from pvdify.model.edge_answers import DomainChecks, Domains, Edge
 from pvdify.model.requests import AddDomains, CheckDomains, ForApp, Nothing, RemoveDomain, SetEdge
 from pvdify.model.scope import Scope
+from pvdify.operations.cloudflare import may_lead
 from pvdify.operations.table import Kind, Operation, Route
 
 LIST: Final = Operation(
@@ -25,7 +26,7 @@ ADD: Final = Operation(
     answer=Changed,
     run="pvdify.ops.domains:add_domains",
     kind=Kind.CHANGE,
-    route=Route(method="POST", path="/apps/{app}/domains", scope=Scope.DOMAINS, status=202),
+    route=Route(method="POST", path="/apps/{app}/domains", scope=may_lead, status=202),
     locks="app",
 )
 REMOVE: Final = Operation(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pvdify.operations import (
     apps,
+    cloudflare,
     config,
     declared,
     domains,
@@ -33,6 +34,7 @@ OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
         releases,
         config,
         domains,
+        cloudflare,
         maintenance,
         ps,
         logs,

@@ -10,6 +10,8 @@ from pvdify.model.answers import Check, CheckStatus, Doctor
 from pvdify.model.edge import EdgeKind
 from pvdify.model.names import UnitName
 from pvdify.ops.deploy import DISK_FLOOR
+from pvdify.ops.edge import is_run_here
+from pvdify.ops.ingress import check_tunnel
 from pvdify.ops.move import servers
 from pvdify.ops.publish import programs
 from pvdify.ops.validate import validate
@@ -131,7 +133,15 @@ async def _edge(host: Host) -> Checks:
         words = f"none; {count} names need a proxy of your own" if count else "none, and no app has a name"
         yield _ok("edge", words)
         return
-    version, link = await host.edges[kind].version(), await edge_link(host, manifest)
+    if is_run_here(host, manifest.edge):
+        up = f"{kind.value} {await host.edges[kind].version()} is up"
+    else:
+        tunnel = await check_tunnel(host, manifest.edge)
+        up = f"the tunnel {tunnel.name} is {tunnel.status}"
+        if not tunnel.is_up:
+            yield _fail("edge", f"{up}: nobody runs it", "systemctl status cloudflared, on whichever host does")
+            return
+    link = await edge_link(host, manifest)
     if link.status is not CheckStatus.OK:
         yield Check(name="edge", status=link.status, detail=link.detail, hint=link.hint)
         return
@@ -141,7 +151,7 @@ async def _edge(host: Host) -> Checks:
         broken += len(worst)
         for one in worst:
             yield Check(name=f"domain of {way.app}", status=one.status, detail=one.detail, hint=one.hint)
-    yield _ok("edge", f"{kind.value} {version} is up; {count - broken} of {count} names lead to a release that answers")
+    yield _ok("edge", f"{up}; {count - broken} of {count} names lead to a release that answers")
 
 
 async def _api(host: Host) -> Checks:

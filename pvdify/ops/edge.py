@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from pvdify.errors import EdgeError, PvdifyError
+from pvdify.ops.ingress import bring, check_tunnel, is_remote, services
 from pvdify.ops.locking import held
 from pvdify.render.edge import EDGES
 
 if TYPE_CHECKING:
+    from pvdify.model.edge import EdgeSettings
     from pvdify.model.manifest import Manifest
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
+Tell = Callable[[str], None]
 _UNKNOWN: Final = "unknown"
+_AND: Final = "+"
 
 
-async def follow(host: Host, *, again: bool = False) -> bool:
+def say_nothing(_text: str) -> None:
+    """Tell nobody."""
+
+
+async def follow(host: Host, *, again: bool = False, tell: Tell = say_nothing) -> bool:
     """Make the edge serve what the generation in force says; whether there was anything to do. Raise `EdgeError` if it does not take it.
 
     A deploy moves what is behind a front and changes no name: then nothing is asked of the edge at all, unless it shall be brought to it *again*.
+    *tell* hears what is worth knowing of it.
     """
     async with held(host.state.try_edge_lock):
         manifest = host.state.current()
         if not again and not is_behind(host, manifest):
             return False
+        noted = host.state.followed() or ""
+        if is_remote(manifest.edge):
+            forget(host)  # killed from here on, it may have names that recovery takes back
         try:
-            await _bring(host, manifest)
+            await _bring(host, manifest, tell, is_other=again or noted.partition(_AND)[0] != _file(manifest))
         except EdgeError:
             raise  # it serves what it did
         except BaseException:
@@ -47,7 +63,7 @@ async def followed(host: Host, running: Running) -> None:
         return
     async with running.step("edge"):
         try:
-            await follow(host)
+            await follow(host, tell=running.note)
         except PvdifyError as error:
             running.note(f"{error.message}; {error.hint or 'pvdify domains:check'}")
 
@@ -63,7 +79,7 @@ async def edge_amiss(host: Host, manifest: Manifest) -> str:
     """What is not as it should be with the edge, in words; empty if nothing is."""
     if is_behind(host, manifest):
         return f"{manifest.edge.kind.value} was not brought to the names in force"
-    if _wanted(manifest) is not None and not await host.edges[manifest.edge.kind].is_running():
+    if is_run_here(host, manifest.edge) and not await host.edges[manifest.edge.kind].is_running():
         return f"{manifest.edge.kind.value} is down"
     return ""
 
@@ -76,16 +92,45 @@ def is_behind(host: Host, manifest: Manifest) -> bool:
     return _wanted(manifest) != host.state.followed()
 
 
-async def _bring(host: Host, manifest: Manifest) -> None:
-    kind = manifest.edge.kind
-    if _wanted(manifest):
-        await host.edges[kind].follow(host.state.generation_path(manifest.number) / EDGES[kind])
-    for other, edge in host.edges.items():
-        if other is not kind or not _wanted(manifest):
-            await edge.stop()
+def is_run_here(host: Host, edge: EdgeSettings) -> bool:
+    """Whether the program of *edge* runs on this host: a tunnel that Cloudflare keeps may be run by somebody else."""
+    return edge.kind in host.edges and (not is_remote(edge) or host.state.vault.has_tunnel())
+
+
+async def runs(host: Host, manifest: Manifest) -> bool:
+    """Whether the edge is up: on this host, or, where somebody else runs the tunnel, as Cloudflare sees it."""
+    edge = manifest.edge
+    if is_run_here(host, edge):
+        return await host.edges[edge.kind].is_running()
+    if not is_remote(edge):
+        return False
+    try:
+        return (await check_tunnel(host, edge)).is_up
+    except PvdifyError:
+        return False
+
+
+async def _bring(host: Host, manifest: Manifest, tell: Tell, *, is_other: bool) -> None:
+    """Bring whatever serves the names to them; the program of a tunnel that Cloudflare keeps only where its file *is* another one."""
+    edge = manifest.edge
+    if is_remote(edge):
+        await bring(host, manifest, tell=tell)
+    runs_here = _file(manifest) is not None and is_run_here(host, edge)
+    if runs_here and (is_other or not await host.edges[edge.kind].is_running()):
+        await host.edges[edge.kind].follow(host.state.generation_path(manifest.number) / EDGES[edge.kind])
+    for other, program in host.edges.items():
+        if other is not edge.kind or not runs_here:
+            await program.stop()
 
 
 def _wanted(manifest: Manifest) -> str | None:
-    """The SHA-256 of what the edge shall serve; None where it shall serve nothing."""
+    """The SHA-256 of what the edge shall serve, and of what Cloudflare keeps of that; None where it shall serve nothing."""
+    file = _file(manifest)
+    if file is None or not is_remote(manifest.edge):
+        return file
+    return f"{file}{_AND}{sha256(msgspec.json.encode(services(manifest))).hexdigest()}"
+
+
+def _file(manifest: Manifest) -> str | None:
     path = EDGES.get(manifest.edge.kind)
     return manifest.files.get(path) if path else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,8 +13,9 @@ from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import Edge
 from pvdify.model.event import Outcome
 from pvdify.model.tunnel import check_credentials
-from pvdify.ops.edge import follow
-from pvdify.ops.host_secrets import TUNNEL, keep_host_secret
+from pvdify.ops.edge import follow, runs
+from pvdify.ops.host_secrets import TUNNEL, host_secret, keep_host_secret
+from pvdify.ops.ingress import check_tunnel, is_remote, leave
 from pvdify.ops.publish import publish
 from pvdify.ops.reload import reload_router
 from pvdify.plan.domains import check_owner
@@ -30,9 +32,8 @@ if TYPE_CHECKING:
 async def show_edge(host: Host, _request: Nothing) -> Edge:
     """The edge in force."""
     manifest = host.state.current()
-    program = host.edges.get(manifest.edge.kind)
     names = sum(len(names_of(row, manifest.edge)) for row in manifest.apps.values())
-    return Edge(edge=manifest.edge, is_running=program is not None and await program.is_running(), names=names)
+    return Edge(edge=manifest.edge, is_running=await runs(host, manifest), names=names)
 
 
 async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
@@ -43,41 +44,72 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text)
     if request.edge.kind is not EdgeKind.NONE and request.edge.kind not in host.edges:
         raise RefusedError(f"cannot use the edge {request.edge.kind.value}: this host has no such program")
-    if request.edge.kind is not EdgeKind.NONE:
+    if is_remote(request.edge):
+        async with running.step("tunnel"):
+            await check_tunnel(host, request.edge)
+    credentials = await _credentials(host, request)
+    if request.edge.kind is not EdgeKind.NONE and (credentials is not None or not is_remote(request.edge)):
         await host.edges[request.edge.kind].version()
-    await _keep_credentials(host, running, request)
+    await _keep_credentials(host, running, request, credentials)
     try:
-        await _put(host, running, request.edge)
+        await _put(host, running, request.edge, again=request.credentials is not None)
     except BaseException:
         with anyio.CancelScope(shield=True):
             if host.state.current().edge == request.edge:
                 await _put(host, running, before)
+                await _left(host, running, request.edge, for_=before)
         raise
+    await _left(host, running, before, for_=request.edge)
     text = f"the edge is {request.edge.kind.value} now"
     return Changed(operation=running.id, outcome=Outcome.DONE, text=text, generation=running.generation)
 
 
-async def _keep_credentials(host: Host, running: Running, request: SetEdge) -> None:
-    """Keep the tunnel's credentials, encrypted and sealed for its unit; raise `SpecError` where they do not fit it, or there are none."""
+async def _left(host: Host, running: Running, edge: EdgeSettings, *, for_: EdgeSettings) -> None:
+    """Take our rules out of the tunnel of *edge*, unless the other one still tells it the names."""
+    if is_remote(edge) and not (is_remote(for_) and (edge.account, edge.tunnel) == (for_.account, for_.tunnel)):
+        async with running.step("leave"):
+            await leave(host, running, edge)
+
+
+async def _credentials(host: Host, request: SetEdge) -> str | None:
+    """The tunnel's credentials, given or kept; raise `SpecError` where they do not fit it, or there are none.
+
+    A tunnel that Cloudflare keeps may do without: then somebody else runs it, and pvdify only tells it the names.
+    """
     edge = request.edge
     if edge.kind is not EdgeKind.CLOUDFLARED:
+        return None
+    if request.credentials is not None:
+        check_credentials(request.credentials, edge)
+        return request.credentials
+    kept = await host_secret(host, TUNNEL)
+    with suppress(SpecError):
+        if kept is not None:
+            check_credentials(kept.decode(), edge)
+            return kept.decode()
+    if is_remote(edge):
+        return None
+    raise SpecError(
+        "cannot use the tunnel: its credentials are not kept yet",
+        pointer="/credentials",
+        hint=f"pvdify edge:set cloudflared --tunnel {edge.tunnel} --credentials-stdin < {edge.tunnel}.json",
+    )
+
+
+async def _keep_credentials(host: Host, running: Running, request: SetEdge, text: str | None) -> None:
+    """Keep *text*, encrypted, and sealed for the unit that runs the tunnel."""
+    if request.edge.kind is not EdgeKind.CLOUDFLARED:
         return
-    if request.credentials is None:
-        if not host.state.vault.has_tunnel():
-            raise SpecError(
-                "cannot use the tunnel: its credentials are not kept yet",
-                pointer="/credentials",
-                hint=f"pvdify edge:set cloudflared --tunnel {edge.tunnel} --credentials-stdin < {edge.tunnel}.json",
-            )
+    if text is None:
+        host.state.vault.remove_tunnel()
         return
-    check_credentials(request.credentials, edge)
     async with running.step("credentials"):
-        data = request.credentials.encode()
-        await keep_host_secret(host, TUNNEL, data, actor=running.actor)
-        host.state.vault.write_tunnel(await host.seal.seal(TUNNEL, data, key=host.state.vault.settings().seal))
+        if request.credentials is not None:
+            await keep_host_secret(host, TUNNEL, text.encode(), actor=running.actor)
+        host.state.vault.write_tunnel(await host.seal.seal(TUNNEL, text.encode(), key=host.state.vault.settings().seal))
 
 
-async def _put(host: Host, running: Running, edge: EdgeSettings) -> None:
+async def _put(host: Host, running: Running, edge: EdgeSettings, *, again: bool = False) -> None:
     async def nothing(manifest: Manifest) -> AppRow | None:
         await anyio.lowlevel.checkpoint()
         for row in manifest.apps.values():
@@ -89,4 +121,4 @@ async def _put(host: Host, running: Running, edge: EdgeSettings) -> None:
     async with running.step("route"):
         await reload_router(host)
     async with running.step("edge"):
-        await follow(host)
+        await follow(host, again=again, tell=running.note)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pvdify.ports import (
         Clock,
         Console,
-        Edge,
         Logs,
         Network,
         Podman,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         Secrets,
         Systemd,
     )
+    from pvdify.ports.edge import Cloudflare, Edge
     from pvdify.store.state import State
 
 
@@ -94,6 +94,11 @@ class Host:
     def edges(self) -> Mapping[EdgeKind, Edge]:
         """The programs that can bring the public here, by kind."""
         return self.ports.edges
+
+    @property
+    def cloudflare(self) -> Cloudflare:
+        """Cloudflare's API."""
+        return self.ports.cloudflare
 
     @property
     def clock(self) -> Clock:

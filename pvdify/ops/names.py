@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
+Beyond = Callable[[], Awaitable[object]]
+"""What has to go well for names to be in force, elsewhere than on this host."""
 _SWITCH: Final = "switch"
+
+
+async def nothing_beyond() -> None:
+    """Do no more."""
+    await anyio.lowlevel.checkpoint()
 
 
 def named(running: Running, row: AppRow, names: tuple[str, ...]) -> Changed:
@@ -46,8 +54,12 @@ async def put_names(
     *,
     stamp: SlotStamp | None = None,
     step: str = _SWITCH,
+    beyond: Beyond = nothing_beyond,
 ) -> None:
-    """Put *names* in force, as *step*, and bring the edge to them; if that fails they are as before. *stamp* is of a slot that is applied so."""
+    """Put *names* in force, as *step*, bring the edge to them, and do what is *beyond* that; if any of it fails they are as before.
+
+    *stamp* is of a slot that is applied so.
+    """
     before = host.row(app)
     try:
         async with running.step(step):
@@ -57,7 +69,8 @@ async def put_names(
                 host, running, app=app, change=partial(_named, host, app, names, stamp), reason=f"{app}: domains"
             )
         async with running.step("edge"):
-            await follow(host)
+            await follow(host, tell=running.note)
+        await beyond()
     except BaseException:
         with anyio.CancelScope(shield=True):
             await names_as_before(host, running, app, before.domains, stamp=before.slot)

@@ -9,9 +9,8 @@ import anyio
 
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import Check, CheckStatus
-from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import DomainCheck, DomainState
-from pvdify.ops.edge import is_behind
+from pvdify.ops.edge import is_behind, is_run_here
 from pvdify.ops.move import INSTANCE_HEADER, PROBE_HEADER
 from pvdify.plan.addresses import LINK, asked, resolved
 
@@ -54,16 +53,18 @@ async def ways(host: Host, wanted: Iterable[tuple[AppRow, tuple[str, ...]]]) -> 
 
 async def edge_link(host: Host, manifest: Manifest) -> Check:
     """Whether the edge runs, and was brought to the names in force."""
-    kind, program = manifest.edge.kind, host.edges.get(manifest.edge.kind)
-    if kind is EdgeKind.NONE or program is None:
+    kind = manifest.edge.kind
+    if kind not in host.edges:
         words = "the host has no edge: a proxy of your own must lead to the front"
         return Check(name="edge", status=CheckStatus.WARN, detail=words, hint="pvdify edge:set caddy")
-    if not await program.is_running():
+    runs_here = is_run_here(host, manifest.edge)
+    if runs_here and not await host.edges[kind].is_running():
         return Check(name="edge", status=CheckStatus.FAIL, detail=f"the edge {kind.value} is down", hint="pvdify apply")
     if is_behind(host, manifest):
         words = f"the edge {kind.value} was not brought to the names in force yet"
         return Check(name="edge", status=CheckStatus.WARN, detail=words, hint="pvdify apply")
-    return Check(name="edge", status=CheckStatus.OK, detail=f"{kind.value} serves it")
+    detail = f"{kind.value} serves it" if runs_here else "Cloudflare has its names, and somebody else runs the tunnel"
+    return Check(name="edge", status=CheckStatus.OK, detail=detail)
 
 
 async def front_links(host: Host, row: AppRow) -> tuple[Check, Check]:
@@ -116,7 +117,7 @@ async def _name_link(host: Host, name: str, manifest: Manifest, own: tuple[str, 
 
 async def _edge_to(host: Host, name: str, manifest: Manifest, edge: Check) -> Check:
     """The *edge* as a link of *name*: it may be well and lack a certificate."""
-    if edge.status is not CheckStatus.OK:
+    if edge.status is not CheckStatus.OK or not is_run_here(host, manifest.edge):
         return edge
     try:
         with anyio.fail_after(PATIENCE):

@@ -29,13 +29,13 @@ def names_of(row: AppRow, edge: EdgeSettings) -> tuple[str, ...]:
 
 
 def edge_artefacts(apps: Mapping[str, AppRow], edge: EdgeSettings, place: Place) -> tuple[Artefact, ...]:
-    """Render what the host's edge reads; nothing where it has none, or where Cloudflare keeps it."""
+    """Render what the host's edge reads; nothing where it has none, and no names where Cloudflare keeps them."""
     match edge.kind:
         case EdgeKind.CADDY:
             return (Artefact(CADDY, rendered("caddy/Caddyfile.j2", _caddy(apps, edge, place))),)
-        case EdgeKind.CLOUDFLARED if edge.managed is Managed.LOCAL:
+        case EdgeKind.CLOUDFLARED:
             return (Artefact(TUNNEL, rendered("cloudflared/config.yml.j2", _tunnel(apps, edge))),)
-        case EdgeKind.CLOUDFLARED | EdgeKind.NONE:
+        case EdgeKind.NONE:
             return ()
 
 
@@ -61,4 +61,5 @@ def _caddy(apps: Mapping[str, AppRow], edge: EdgeSettings, place: Place) -> Cadd
 
 
 def _tunnel(apps: Mapping[str, AppRow], edge: EdgeSettings) -> TunnelView:
-    return TunnelView(tunnel=edge.tunnel or "", rules=rules(apps, edge))
+    is_remote = edge.managed is Managed.REMOTE
+    return TunnelView(tunnel=edge.tunnel or "", is_remote=is_remote, rules=() if is_remote else rules(apps, edge))

@@ -162,6 +162,7 @@ class TunnelView:
     """`cloudflared/config.yml.j2`."""
 
     tunnel: str
+    is_remote: bool
     rules: tuple[RuleView, ...]
 
 

@@ -126,6 +126,11 @@ class Settings:
         return self.run / "images.lock"
 
     @property
+    def put_rules(self) -> Path:
+        """The rules that pvdify put into tunnels that Cloudflare keeps."""
+        return self.state / "tunnels.json"
+
+    @property
     def edge_lock(self) -> Path:
         """Held by whoever makes the edge follow."""
         return self.run / "edge.lock"
@@ -153,6 +158,10 @@ class Settings:
     def slot_before(self, app: str) -> Path:
         """What was declared of *app* until an operation declared it otherwise, as long as that may have to be undone."""
         return self.app(app) / ".slot.toml.before"
+
+    def made_records(self, app: str) -> Path:
+        """The records in DNS that pvdify made for *app*."""
+        return self.app(app) / "dns.json"
 
     def pages(self, app: str) -> Path:
         """What the operator wrote for visitors of *app* where no instance answers."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pvdify.model.manifest import Manifest
 from pvdify.store.audit import Audit
 from pvdify.store.configs import Configs
+from pvdify.store.elsewhere import Elsewhere
 from pvdify.store.generations import Generations, Staged
 from pvdify.store.journals import Journals
 from pvdify.store.keys import Keys
@@ -60,6 +61,7 @@ class State:
         self._journals = Journals(settings, reserve, now)
         self.vault = Vault(settings, self._locks)
         self.configs = Configs(settings, reserve)
+        self.elsewhere = Elsewhere(settings, reserve)
         self.pages = Pages(settings)
         self._tokens = Tokens(settings, reserve)
         self._audit = Audit(settings, reserve)
@@ -294,10 +296,7 @@ class State:
         return self._journals.is_running(id_)
 
     def collect_journals(self, keep: int) -> int:
-        """Remove finished journals, of each app all but the newest *keep* and those that tell what became of a release.
-
-        The apps that are gone keep that many together. Answers how many journals went.
-        """
+        """Remove finished journals but the newest *keep* of each app (of all that are gone together), and what tells of a release; how many went."""
         return self._journals.collect(keep, self.current().apps)
 
     # locks

@@ -90,6 +90,12 @@ class Vault:
             make_directory(path.parent, 0o700)
             replace(path, sealed, PRIVATE)
 
+    def remove_tunnel(self) -> None:
+        """Forget the sealed credentials; none is fine."""
+        path = self._settings.tunnel_credentials
+        with told(f"remove {path}"):
+            path.unlink(missing_ok=True)
+
     def recipients(self) -> tuple[str, ...]:
         """Whom all is encrypted for: the host, and whoever was added."""
         return (self.keys()[0].public, *self.settings().recipients)

@@ -17,13 +17,13 @@ from pvdify.errors import PvdifyError
 from pvdify.model.image import Image
 from tests.cli.reference import MARK, reference
 from tests.cli.shell import Shell
+from tests.fakes.cloudflare import ACCOUNT, TUNNEL, FakeTunnel
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 PROJECT = Path(__file__).parents[2]
 TYPED = ("README.md", "docs/domains.md", "docs/runbook.md")
-TUNNEL = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"
 CREDENTIALS = f'{{"AccountTag": "{32 * "a"}", "TunnelSecret": "c2VjcmV0", "TunnelID": "{TUNNEL}"}}'
 OTHERS = {"make", "install", "systemctl", "journalctl", "systemd-cgtop"}
 
@@ -88,7 +88,9 @@ def test_what_a_document_tells_to_type_works(name: str, tmp_path: Path) -> None:
             labels={"pvdify.health": "/"},
         )
 
-    typed = lines_typed(name)
+    typed, shell.fake.account.token = lines_typed(name), "token"
+    shell.fake.account.add_zone("example.org")
+    shell.fake.account.tunnels[ACCOUNT, TUNNEL] = FakeTunnel("home")
 
     assert len(typed) > 10
     for line in typed:

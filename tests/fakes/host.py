@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pvdify.model.edge import EdgeKind
 from pvdify.ports import Ports
+from tests.fakes.cloudflare import FakeAccount, FakeCloudflare
 from tests.fakes.edge import FakeEdge
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
 from tests.fakes.network import FakeNetwork, FakeResolver
@@ -16,6 +17,8 @@ from tests.fakes.systemd import FakeQuadlet, FakeSystemd
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pvdify.ports.edge import Cloudflare
 
 
 class FakeHost:
@@ -33,6 +36,8 @@ class FakeHost:
         self.secrets = FakeSecrets()
         self.seal = FakeSeal()
         self.edges = {kind: FakeEdge(kind, current) for kind in (EdgeKind.CADDY, EdgeKind.CLOUDFLARED)}
+        self.account = FakeAccount()
+        self.cloudflare: Cloudflare = FakeCloudflare(self.account)
         self.clock = FakeClock()
 
     @property
@@ -50,6 +55,7 @@ class FakeHost:
             secrets=self.secrets,
             seal=self.seal,
             edges=self.edges,
+            cloudflare=self.cloudflare,
             clock=self.clock,
         )
 

@@ -1,0 +1,403 @@
+"""Names that DNS leads here: made, found, in the way, and taken back, also where Cloudflare fails in the middle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from pvdify.errors import (
+    CloudflareBusyError,
+    CloudflareError,
+    CloudflareLoginError,
+    CloudflareUnreachableError,
+    DomainTakenError,
+    NotFoundError,
+    RecordInTheWayError,
+    RefusedError,
+    ZoneNotFoundError,
+)
+from pvdify.model.caller import Caller
+from pvdify.model.edge import EdgeKind, EdgeSettings
+from pvdify.model.event import Outcome
+from pvdify.model.requests import AddDomains, CreateApp, Nothing, RemoveDomain
+from pvdify.ops.cloudflare import logout
+from pvdify.ops.create import create_app
+from pvdify.ops.domains import add_domains, remove_domain
+from pvdify.ops.perform import perform
+from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
+from tests.fakes.cloudflare import OTHER_ACCOUNT, Fault
+from tests.ops.cloud_world import NAME, TARGET, CloudWorld
+from tests.ops.world import APP
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+OURS = [("CNAME", TARGET)]
+CADDY = EdgeSettings(kind=EdgeKind.CADDY)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> CloudWorld:
+    """Cloudflare is in memory."""
+    world = CloudWorld(tmp_path)
+    await world.start(FakeCloudflareWorld())
+    return world
+
+
+@pytest.fixture
+async def real(tmp_path: Path) -> AsyncIterator[CloudWorld]:
+    """The real client asks a stand-in for Cloudflare."""
+    with real_cloudflare() as cloud:
+        world = CloudWorld(tmp_path)
+        await world.start(cloud)
+        cloud.patience = 1.5
+        world.fake.cloudflare = cloud.port
+        yield world
+
+
+def found(world: CloudWorld, name: str = NAME) -> list[tuple[str, str]]:
+    return world.cloud.account.found(name)
+
+
+async def test_a_name_is_added_and_led_here_and_removed_again(real: CloudWorld) -> None:
+    added = await real.lead()
+
+    (record,) = real.cloud.account.records[real.zone].values()
+    assert (Outcome.DONE, (NAME,), OURS) == (added.outcome, real.names(), found(real))
+    assert (True, "pvdify: blog") == (record.proxied, record.comment)
+
+    await real.remove(NAME)
+
+    assert ((), []) == (real.names(), found(real))
+    assert () == real.process().state.elsewhere.records(APP)
+
+
+async def test_what_is_so_already_changes_nothing(world: CloudWorld) -> None:
+    await world.lead()
+    before = dict(world.cloud.account.records[world.zone])
+
+    again = await world.lead()
+
+    assert (Outcome.UNCHANGED, before) == (again.outcome, world.cloud.account.records[world.zone])
+
+
+async def test_a_name_that_an_app_has_is_led_here_later(world: CloudWorld) -> None:
+    await world.add(NAME)
+    assert [] == found(world)
+
+    done, again = await world.point(), await world.point()
+
+    assert ([Outcome.DONE, Outcome.UNCHANGED], OURS) == ([done.outcome, again.outcome], found(world))
+
+
+async def test_a_name_that_an_app_does_not_have_is_not_led_here(world: CloudWorld) -> None:
+    with pytest.raises(NotFoundError):
+        await world.point()
+
+    assert [] == found(world)
+
+
+async def test_a_name_outside_of_the_zones_is_refused_and_nothing_changes(world: CloudWorld) -> None:
+    with pytest.raises(ZoneNotFoundError, match=r"www\.example\.net"):
+        await world.lead(NAME, "www.example.net")
+
+    assert ((), []) == (world.names(), found(world))
+
+
+async def test_a_zone_of_another_account_than_the_tunnels_is_refused(world: CloudWorld) -> None:
+    world.cloud.account.add_zone("example.net", account=OTHER_ACCOUNT)
+
+    with pytest.raises(RefusedError, match="another account"):
+        await world.lead("www.example.net")
+
+    assert ((), []) == (world.names(), found(world, "www.example.net"))
+
+
+@pytest.mark.parametrize("type_", ["CNAME", "A", "AAAA"])
+async def test_a_record_of_somebody_else_is_shown_and_stays(real: CloudWorld, type_: str) -> None:
+    content = {"CNAME": "pages.example.net", "A": "192.0.2.1", "AAAA": "2001:db8::1"}[type_]
+    real.cloud.account.add_record(real.zone, type_, NAME, content)
+
+    with pytest.raises(RecordInTheWayError, match=content) as told:
+        await real.lead()
+
+    assert "--force" in told.value.hint
+    assert ((), [(type_, content)]) == (real.names(), found(real))
+
+
+async def test_a_record_of_somebody_else_is_overwritten_where_that_is_said_and_mail_stays(real: CloudWorld) -> None:
+    for type_, content in (("A", "192.0.2.1"), ("A", "192.0.2.2"), ("MX", "mail.example.net")):
+        real.cloud.account.add_record(real.zone, type_, NAME, content)
+
+    await real.lead(force=True)
+
+    assert [("MX", "mail.example.net"), *OURS] == found(real)
+
+
+async def test_what_others_made_or_changed_stays_where_a_domain_is_removed(world: CloudWorld) -> None:
+    await world.lead(NAME, "www.example.org")
+    records = world.cloud.account.records[world.zone]
+    ours = next(one for one in records.values() if one.name == NAME)
+    world.cloud.account.batch(world.zone, [ours.id], [])
+    world.cloud.account.add_record(world.zone, "CNAME", NAME, "pages.example.net")
+
+    await world.remove(NAME)
+    await world.remove("www.example.org")
+
+    assert ([("CNAME", "pages.example.net")], []) == (found(world), found(world, "www.example.org"))
+
+
+async def test_without_a_token_nothing_is_led_here_and_what_is_removed_stays_in_dns(tmp_path: Path) -> None:
+    world = CloudWorld(tmp_path)
+    await world.start(FakeCloudflareWorld(), CADDY)
+    await world.lead(addresses=("203.0.113.7",))
+    await logout(world.process(), Nothing(), Caller(name="ada"))
+
+    with pytest.raises(CloudflareLoginError, match="no token"):
+        await world.lead("www.example.org", addresses=("203.0.113.7",))
+    assert (NAME,) == world.names()
+    removed = await world.remove(NAME)
+
+    assert (Outcome.DONE, (), [("A", "203.0.113.7")]) == (removed.outcome, world.names(), found(world))
+    assert f"{NAME} stays in DNS" in world.notes()
+
+
+async def test_without_a_tunnel_it_is_told_what_dns_needs_or_made_of_the_addresses_that_are_given(
+    tmp_path: Path,
+) -> None:
+    world = CloudWorld(tmp_path)
+    await world.start(FakeCloudflareWorld(), CADDY)
+
+    told = await world.lead()
+    assert f"DNS needs {NAME}. A" in told.text
+    assert ((NAME,), []) == (world.names(), found(world))
+    await world.point(addresses=("203.0.113.7", "2001:db8::7"))
+
+    assert [("A", "203.0.113.7"), ("AAAA", "2001:db8::7")] == found(world)
+
+
+async def test_names_in_two_zones_are_led_here_or_none_of_them(real: CloudWorld) -> None:
+    other = real.cloud.account.add_zone("example.net")
+    real.cloud.account.meanwhile["change_records"] = lambda: real.cloud.account.add_record(
+        other, "A", "www.example.net", "192.0.2.1"
+    )
+
+    with pytest.raises(RecordInTheWayError):
+        await real.lead(NAME, "www.example.net")
+
+    assert ((), [], [("A", "192.0.2.1")]) == (real.names(), found(real), found(real, "www.example.net"))
+
+
+async def test_what_was_overwritten_comes_back_where_the_rest_fails(world: CloudWorld) -> None:
+    other = world.cloud.account.add_zone("example.net")
+    theirs = world.cloud.account.add_record(world.zone, "CNAME", NAME, "pages.example.net", ttl=300, comment="by hand")
+    world.cloud.account.meanwhile["change_records"] = lambda: world.cloud.account.add_record(
+        other, "NS", "www.example.net", "ns1.example.com"
+    )
+
+    with pytest.raises(RecordInTheWayError):
+        await world.lead(NAME, "www.example.net", force=True)
+
+    (back,) = world.cloud.account.records[world.zone].values()
+    assert (theirs.type, theirs.content, 300, "by hand") == (back.type, back.content, back.ttl, back.comment)
+    assert () == world.process().state.elsewhere.records(APP)
+
+
+UNSURE = [Fault.BROKEN, Fault.BROKEN_AFTER, Fault.CUT, Fault.CUT_AFTER, Fault.HANGS_AFTER]
+
+
+@pytest.mark.parametrize("fault", UNSURE, ids=lambda one: one.name.lower())
+async def test_a_change_without_an_answer_is_looked_at_and_made_once(real: CloudWorld, fault: Fault) -> None:
+    real.cloud.account.faults["change_records"] = [fault]
+
+    added = await real.lead()
+
+    assert (Outcome.DONE, (NAME,), OURS) == (added.outcome, real.names(), found(real))
+    assert 1 == len(real.process().state.elsewhere.records(APP))
+
+
+@pytest.mark.parametrize("fault", UNSURE, ids=lambda one: one.name.lower())
+async def test_a_removal_without_an_answer_is_looked_at_and_done(real: CloudWorld, fault: Fault) -> None:
+    await real.lead()
+    real.cloud.account.faults["change_records"] = [fault]
+
+    await real.remove(NAME)
+
+    assert ((), [], ()) == (real.names(), found(real), real.process().state.elsewhere.records(APP))
+
+
+async def test_cloudflare_that_is_broken_undoes_all_of_it_and_it_can_be_done_again(real: CloudWorld) -> None:
+    real.cloud.account.faults["change_records"] = [Fault.BROKEN] * 100
+    with pytest.raises(CloudflareUnreachableError):
+        await real.lead()
+    assert ((), []) == (real.names(), found(real))
+
+    real.cloud.account.faults.clear()
+    await real.lead()
+
+    assert ((NAME,), OURS) == (real.names(), found(real))
+
+
+async def test_what_was_made_before_cloudflare_was_gone_is_known_and_can_be_made_again_or_removed(
+    real: CloudWorld,
+) -> None:
+    def gone() -> None:
+        real.cloud.account.faults["records"] = [Fault.BROKEN] * 100
+
+    real.cloud.account.faults["change_records"] = [Fault.CUT_AFTER]
+    real.cloud.account.meanwhile["change_records"] = gone
+    with pytest.raises(CloudflareUnreachableError):
+        await real.lead()
+    assert ((), OURS) == (real.names(), found(real))
+    assert f"the records of {NAME} may not be as they were" in real.notes()
+
+    real.cloud.account.faults.clear()
+    removed = await real.remove(NAME)
+
+    assert (Outcome.DONE, []) == (removed.outcome, found(real))
+    assert () == real.process().state.elsewhere.records(APP)
+
+
+async def test_a_token_that_may_only_look_changes_nothing(real: CloudWorld) -> None:
+    real.cloud.account.faults["change_records"] = [Fault.FORBIDDEN]
+
+    with pytest.raises(CloudflareLoginError):
+        await real.lead()
+
+    assert ((), [], ()) == (real.names(), found(real), real.process().state.elsewhere.records(APP))
+
+
+async def test_a_rate_limit_is_waited_out(real: CloudWorld) -> None:
+    real.cloud.account.faults.update(zones=[Fault.BUSY], change_records=[Fault.BUSY])
+
+    await real.lead()
+
+    assert ((NAME,), OURS) == (real.names(), found(real))
+
+
+async def test_a_rate_limit_that_lasts_undoes_all_of_it(real: CloudWorld) -> None:
+    real.cloud.server.after = "300"  # type: ignore[attr-defined] # of the stand-in
+    real.cloud.account.faults["change_records"] = [Fault.BUSY]
+
+    with pytest.raises(CloudflareBusyError):
+        await real.lead()
+
+    assert ((), []) == (real.names(), found(real))
+
+
+async def test_a_removal_that_cloudflare_refuses_leaves_the_domain_as_it_was(real: CloudWorld) -> None:
+    await real.lead()
+    real.cloud.account.faults["change_records"] = [Fault.FORBIDDEN]
+
+    with pytest.raises(CloudflareError):
+        await real.remove(NAME)
+
+    assert ((NAME,), OURS) == (real.names(), found(real))
+
+
+async def test_a_removal_that_fails_on_the_host_leaves_its_record_in_dns(world: CloudWorld) -> None:
+    await world.lead()
+    world.fake.router.refused_config = "no"
+    world.cloud.account.faults["put_ingress"] = [Fault.FORBIDDEN]
+
+    with pytest.raises(CloudflareError):
+        await world.remove(NAME)
+
+    assert ((NAME,), OURS) == (world.names(), found(world))
+    assert 1 == len(world.process().state.elsewhere.records(APP))
+
+
+async def test_two_apps_that_want_one_name_at_once_get_one_record(world: CloudWorld) -> None:
+    host = world.process()
+    await perform(
+        host, "apps.create", app="shop", actor="ada", run=lambda h, r: create_app(h, r, CreateApp(name="shop"))
+    )
+    ended: list[BaseException | None] = []
+
+    async def add(app: str) -> None:
+        request = AddDomains(app=app, domains=(NAME,), dns=True)
+        try:
+            await perform(
+                world.process(), "domains.add", app=app, actor="ada", run=lambda h, r: add_domains(h, r, request)
+            )
+        except DomainTakenError as error:
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(add, "blog")
+        tasks.start_soon(add, "shop")
+
+    assert [True, False] == sorted((one is None for one in ended), reverse=True)
+    assert OURS == found(world)
+
+
+async def test_another_host_that_is_faster_is_told_of(world: CloudWorld) -> None:
+    def faster() -> None:
+        world.cloud.account.add_record(world.zone, "CNAME", NAME, "other.cfargotunnel.com", comment="pvdify: blog")
+
+    world.cloud.account.meanwhile["change_records"] = faster
+
+    with pytest.raises(RecordInTheWayError, match=r"other\.cfargotunnel\.com"):
+        await world.lead()
+
+    assert ((), [("CNAME", "other.cfargotunnel.com")]) == (world.names(), found(world))
+
+
+async def test_many_names_are_looked_at_in_one_go(world: CloudWorld) -> None:
+    names = tuple(f"n{number}.example.org" for number in range(40))
+
+    await world.lead(*names)
+
+    assert len(names) == len(world.cloud.account.records[world.zone])
+    assert 1 == world.cloud.account.asked.count("change_records")
+    assert world.cloud.account.asked.count("records") <= 3
+
+
+async def test_a_star_is_led_here_too(world: CloudWorld) -> None:
+    await world.lead("*.example.org")
+
+    assert OURS == found(world, "*.example.org")
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+async def test_killed_at_any_line_a_name_can_be_led_here_again_and_removed(tmp_path: Path, *, is_after: bool) -> None:
+    request = AddDomains(app=APP, domains=(NAME,), dns=True)
+    for at in range(1, 60):
+        world = CloudWorld(tmp_path / str(at))
+        await world.start(FakeCloudflareWorld())
+        died = await world.dies("domains.add", lambda h, r: add_domains(h, r, request), at=at, is_after=is_after)
+
+        await world.lead()
+        assert ((NAME,), OURS, {NAME, ""}) == (world.names(), found(world), set(world.tunnel.hostnames))
+        await world.remove(NAME)
+
+        assert ((), [], {""}) == (world.names(), found(world), set(world.tunnel.hostnames))
+        assert () == world.process().state.elsewhere.records(APP)
+        if not died:
+            break
+    assert 8 < at < 59
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+async def test_killed_at_any_line_a_name_can_be_removed_again(tmp_path: Path, *, is_after: bool) -> None:
+    request = RemoveDomain(app=APP, domain=NAME)
+    for at in range(1, 60):
+        world = CloudWorld(tmp_path / str(at))
+        await world.start(FakeCloudflareWorld())
+        await world.lead()
+        died = await world.dies("domains.remove", lambda h, r: remove_domain(h, r, request), at=at, is_after=is_after)
+
+        await world.add("www.example.org")
+        if NAME in world.names():
+            await world.remove(NAME)
+
+        assert (("www.example.org",), []) == (world.names(), found(world))
+        assert {"www.example.org", ""} == set(world.tunnel.hostnames)
+        if not died:
+            break
+    assert 8 < at < 59
