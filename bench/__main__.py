@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import api
+from bench import api, router
 from tests.e2e.installed import installed
 from tests.e2e.load import Load
 from tests.e2e.operator import REGISTRY, Operator
@@ -40,6 +40,7 @@ def main() -> int:
         for count in (1, 100, 1000):
             _crowd(bed, "render", count)
         _swaps(operator, pinned)
+        router.measure(operator, "blog", _say)
     with installed() as bed:
         bed.boot()
         bed.path(CROWD).write_text((Path(__file__).parent / "crowd.py").read_text())

@@ -9,7 +9,7 @@ from pvdify.model.edge import EdgeKind
 from pvdify.model.page import Page
 from pvdify.render.environment import rendered
 from pvdify.render.pages import page_path
-from pvdify.render.views import FrontView, ReasonView, RouterView, ServerView
+from pvdify.render.views import FrontView, HeaderView, ReasonView, RouterView, ServerView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,10 +26,19 @@ _CLIENTS: Final[Mapping[EdgeKind, str]] = {
     EdgeKind.CLOUDFLARED: "CF-Connecting-IP",
 }
 """The header in which each edge says who asks. It replaces whatever a client says there."""
-_FORWARDED: Final = "x[-_]forwarded([-_].*)?|forwarded|(x[-_]real|x[-_]client|client|true[-_]client)[-_]ip"
-_CLOUDFLARE: Final = "cf[-_]connecting[-_]ip(v6)?"
-_NEVER: Final = "x[-_]pvdify[-_]probe"
-_MISSPELT: Final = "x[-_]forwarded_.*|x_forwarded.*"
+_PROBE: Final = HeaderView(name="x-pvdify-probe", match="str")
+_FORWARDED: Final = (
+    HeaderView(name="x-forwarded", match="beg"),
+    HeaderView(name="forwarded", match="str"),
+    HeaderView(name="x-real-ip", match="str"),
+    HeaderView(name="client-ip", match="end"),
+)
+_CLOUDFLARE: Final = HeaderView(name="cf-connecting-ip", match="beg")
+_MISSPELT: Final = (
+    HeaderView(name="x_forwarded", match="beg"),
+    HeaderView(name="forwarded_", match="sub"),
+    HeaderView(name="_ip", match="end"),
+)
 """What CGI and its kin take for the header with hyphens, and proxies for another one."""
 
 
@@ -86,11 +95,11 @@ def _client_header(edge: EdgeSettings) -> str:
     return "X-Forwarded-For" if edge.forwards else _CLIENTS[edge.kind]
 
 
-def _untrusted(edge: EdgeSettings) -> str:
-    parts = [_NEVER, _MISSPELT if edge.forwards else _FORWARDED]
-    if not edge.forwards and edge.kind is not EdgeKind.CLOUDFLARED:
-        parts.append(_CLOUDFLARE)
-    return f"^({'|'.join(parts)})$"
+def _untrusted(edge: EdgeSettings) -> tuple[HeaderView, ...]:
+    if edge.forwards:
+        return (_PROBE, *_MISSPELT)
+    cloudflare = () if edge.kind is EdgeKind.CLOUDFLARED else (_CLOUDFLARE,)
+    return (_PROBE, *_MISSPELT, *_FORWARDED, *cloudflare)
 
 
 def _front(row: AppRow) -> FrontView:

@@ -167,11 +167,19 @@ class TunnelView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderView:
+    """Headers by their name, or by how it begins, ends, or what it contains."""
+
+    name: str
+    match: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterView:
     """`haproxy/haproxy.cfg.j2`.
 
-    *client_header* is where the edge says who asks; empty where nobody does. *untrusted* is an expression for the headers that are
-    taken from every request. With *is_forwarded* a proxy on this host has set what tells of the way here, and that is left as it is.
+    *client_header* is where the edge says who asks; empty where nobody does. *untrusted* are the headers that are taken
+    from every request. With *is_forwarded* a proxy on this host has set what tells of the way here, and that is left as it is.
     """
 
     mark: str
@@ -179,7 +187,7 @@ class RouterView:
     status_address: str
     hold_script: str
     client_header: str
-    untrusted: str
+    untrusted: tuple[HeaderView, ...]
     is_forwarded: bool
     pages: tuple[ReasonView, ...]
     fronts: tuple[FrontView, ...]

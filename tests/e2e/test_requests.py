@@ -61,6 +61,8 @@ FORGED = {
     "CF-Connecting-IP": "203.0.113.9",
     "X_Forwarded_For": "203.0.113.9",
     "X-Forwarded_For": "203.0.113.9",
+    "X-Real_IP": "203.0.113.9",
+    "Client_IP": "203.0.113.9",
 }
 AWKWARD = '<!doctype html>\n<pre>it\'s "100%" ($5, %[uuid()] \\o/)\n\n\tGrüße   </pre>\n'
 
@@ -99,7 +101,7 @@ def test_a_request_keeps_the_id_that_it_has(fronts: Fronts) -> None:
     assert f" id={OWN_ID} " in fronts.log("blog")[-1]
 
 
-@pytest.mark.parametrize("id_", ["short-7", "x" * 65, "with space", "<script>alert(1)", "grüße-grüße", "one,two-three"])
+@pytest.mark.parametrize("id_", ["short-7", "x" * 65, "with space", "<script>alert(1)", "grüße-grüße", "one,two-three", "a.dot.in.it", "~tilde-in-it", "100%-percent"])
 def test_what_is_no_id_is_replaced(fronts: Fronts, id_: str) -> None:
     answer = fronts.ask(FRONT, "/", "-H", f"X-Request-Id: {id_}")
 
