@@ -28,11 +28,11 @@ def say_nothing(_text: str) -> None:
     """Tell nobody."""
 
 
-async def follow(host: Host, *, again: bool = False, tell: Tell = say_nothing) -> bool:
+async def follow(host: Host, *, again: bool = False, before: str | None = None, tell: Tell = say_nothing) -> bool:
     """Make the edge serve what the generation in force says; whether there was anything to do. Raise `EdgeError` if it does not take it.
 
     A deploy moves what is behind a front and changes no name: then nothing is asked of the edge at all, unless it shall be brought to it *again*.
-    *tell* hears what is worth knowing of it.
+    *before* is what it was noted to serve before the caller published: it still does when it refuses. *tell* hears what is worth knowing of it.
     """
     async with held(host.state.try_edge_lock):
         manifest = host.state.current()
@@ -44,7 +44,9 @@ async def follow(host: Host, *, again: bool = False, tell: Tell = say_nothing) -
         try:
             await _bring(host, manifest, tell, is_other=again or noted.partition(_AND)[0] != _file(manifest))
         except EdgeError:
-            raise  # it serves what it did
+            if before is not None and not is_remote(manifest.edge):
+                host.state.note_followed(before)
+            raise
         except BaseException:
             forget(host)
             raise
@@ -52,9 +54,17 @@ async def follow(host: Host, *, again: bool = False, tell: Tell = say_nothing) -
     return True
 
 
-def forget(host: Host) -> None:
-    """Note that nobody knows what the edge serves: whoever looks at it next brings it to the names in force."""
+def forget(host: Host) -> str | None:
+    """Note that nobody knows what the edge serves: whoever looks at it next brings it to the names in force. What was noted until now."""
+    noted = host.state.followed()
     host.state.note_followed(_UNKNOWN)
+    return noted
+
+
+def remember(host: Host, manifest: Manifest, noted: str | None) -> None:
+    """Note again what was noted before *manifest* came into force, if it says the same."""
+    if noted == _wanted(manifest):
+        host.state.note_followed(noted)
 
 
 async def followed(host: Host, running: Running) -> None:

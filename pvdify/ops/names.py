@@ -60,7 +60,7 @@ async def put_names(
 
     *stamp* is of a slot that is applied so.
     """
-    before = host.row(app)
+    before, noted = host.row(app), host.state.followed()
     try:
         async with running.step(step):
             data = {WANTED: " ".join(names), BEFORE: " ".join(before.domains)}
@@ -69,7 +69,7 @@ async def put_names(
                 host, running, app=app, change=partial(_named, host, app, names, stamp), reason=f"{app}: domains"
             )
         async with running.step("edge"):
-            await follow(host, tell=running.note)
+            await follow(host, before=noted, tell=running.note)
         await beyond()
     except BaseException:
         with anyio.CancelScope(shield=True):

@@ -13,13 +13,13 @@ import anyio
 from pvdify.errors import ProgramTooOldError
 from pvdify.model.manifest import AppRow, Manifest, Retained
 from pvdify.model.names import UnitName, instance_of
-from pvdify.ops.edge import forget
+from pvdify.ops.edge import forget, remember
 from pvdify.ops.locking import held
 from pvdify.ops.validate import validate
 from pvdify.render.edge import EDGES, edge_artefacts
 from pvdify.render.environment import prepare
 from pvdify.render.pages import owner_of
-from pvdify.render.tree import Artefact, app_artefacts, host_artefacts, page_artefact
+from pvdify.render.tree import Artefact, app_artefacts, host_artefacts, made_of, page_artefact
 
 if TYPE_CHECKING:
     from pvdify.model.edge import EdgeSettings
@@ -73,13 +73,17 @@ async def publish(
         edge = edge or parent.edge
         if row == parent.apps.get(app) and extra is None and kept == parent.retained and edge == parent.edge:
             return Published(manifest=parent, parent=parent, units={}, is_new=False)
-        versions = await programs(host)
-        artefacts = _artefacts(host, row, apps, edge, extra)
+        before = parent.apps.get(app)
+        is_own_same = extra is None and row is not None and before is not None and made_of(row) == made_of(before)
+        artefacts = _artefacts(host, None if is_own_same else row, apps, edge, extra)
         files = {one.path: one.text.encode() for one in artefacts}
         changed = {path: text for path, text in files.items() if parent.files.get(path) != sha256(text).hexdigest()}
-        removed = frozenset(path for path in parent.files if _owner(path) == app and path not in files)
+        gone = () if is_own_same else tuple(path for path in parent.files if _owner(path) == app)
+        removed = frozenset(path for path in gone if path not in files)
         removed |= frozenset(path for path in parent.files if path in EDGES.values() and path not in files)
         removed |= frozenset(path for path in parent.files if _is_given_up(path, apps))
+        # what no unit is changed by does not ask again which programs read them
+        versions = await programs(host) if any(map(_is_unit, {*changed, *removed})) else parent.programs
         staged = await anyio.to_thread.run_sync(
             lambda: host.state.stage(
                 parent=parent,
@@ -103,9 +107,12 @@ async def publish(
             host.state.discard(staged)
             raise
         with anyio.CancelScope(shield=True):
-            if not {*changed, *removed}.isdisjoint(EDGES.values()):
-                forget(host)  # killed from here on, a boot may start the edge with names that recovery takes back
+            is_edge_new = not {*changed, *removed}.isdisjoint(EDGES.values())
+            # killed from here on, a boot may start the edge with names that recovery takes back
+            noted = forget(host) if is_edge_new else None
             manifest = await anyio.to_thread.run_sync(host.state.commit, staged)
+            if is_edge_new:
+                remember(host, manifest, noted)
         running.generation = manifest.number
         running.note(f"generation {manifest.number}", data={"generation": manifest.number})
         new = {
@@ -177,6 +184,10 @@ def _is_given_up(path: str, apps: Mapping[str, AppRow]) -> bool:
 
 def _instances(paths: frozenset[str]) -> tuple[UnitName, ...]:
     return tuple(sorted(one.unit for path in paths if (one := instance_of(Path(path).stem)) is not None))
+
+
+def _is_unit(path: str) -> bool:
+    return path.startswith(("quadlet/", "systemd/"))
 
 
 def _owner(path: str) -> str | None:

@@ -62,6 +62,11 @@ def app_artefacts(app: AppRow, releases: Mapping[int, Release], place: Place) ->
     return tuple(sorted((target_artefact(app, place), *instances)))
 
 
+def made_of(app: AppRow) -> tuple[object, ...]:
+    """What of a row the app's own artefacts are made of: nothing else changes them."""
+    return app.name, app.environment, app.ids, app.live, app.is_stopped, app.instances
+
+
 def host_artefacts(apps: Mapping[str, AppRow], edge: EdgeSettings, place: Place) -> tuple[Artefact, ...]:
     """Render what the host has once: the router's configuration, the pages that it shows, and the target of all apps."""
     pages = everybody_s()

@@ -10,6 +10,7 @@ import pytest
 from tests.adapters import fake_worlds
 from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
 from tests.adapters.console_world import RealConsole
+from tests.adapters.edge_world import MemoryEdge, RealEdge
 from tests.adapters.network_world import RealNetwork
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ def router(tmp_path: Path) -> Iterator[worlds.RouterWorld]:
         world.close()
     else:
         yield fake_worlds.Router(tmp_path)
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[worlds.EdgeWorld]:
+    if IS_REAL:
+        world = RealEdge()
+        yield world
+        world.close()
+    else:
+        yield MemoryEdge(tmp_path)
 
 
 @pytest.fixture

@@ -210,12 +210,14 @@ async def test_caddy_without_an_authority_of_its_own_gets_no_wildcard(world: Wor
 
 async def test_an_edge_that_refuses_leaves_names_slot_and_edge_as_they_were(world: World, caddy: FakeEdge) -> None:
     await world.add(NAME)
-    before = slot_of(world).read_bytes(), world.seen()
+    before, asked = (slot_of(world).read_bytes(), world.seen()), len(caddy.actions)
     caddy.refusal = "no"
 
     with pytest.raises(EdgeError, match=r"slot\.toml is as it was"):
         await world.add("www.example.org")
 
+    assert ["follow"] == caddy.actions[-1:]
+    assert asked + 1 == len(caddy.actions), "it still serves what it did: nothing is asked of it to undo that"
     assert before == (slot_of(world).read_bytes(), world.seen())
     assert [] == world.problems()
     caddy.refusal = ""

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from pvdify.errors import RenderError
-from pvdify.model.manifest import AppRow, InstanceRow
+from pvdify.model.manifest import AppRow, InstanceRow, RouterRow, SlotStamp
 from pvdify.model.place import Place
 from pvdify.model.slot import Environment
 from pvdify.render import environment
@@ -17,6 +17,7 @@ from pvdify.render.tree import (
     app_artefacts,
     host_artefacts,
     instance_artefact,
+    made_of,
     release_command_artefact,
     target_artefact,
 )
@@ -79,6 +80,30 @@ def test_live_or_warm_makes_no_difference_to_a_unit() -> None:
     warm = msgspec.structs.replace(instance, is_live=not instance.is_live)
 
     assert instance_artefact(release, row, instance, PLACE) == instance_artefact(release, row, warm, PLACE)
+
+
+def test_nothing_of_a_row_changes_its_files_but_what_they_are_made_of() -> None:
+    host = world("blue-green")
+    row, releases = host.rows["blog"], host.releases["blog"]
+    kept = {field: getattr(row, field) for field in ("name", "environment", "ids", "live", "is_stopped", "instances")}
+
+    other = AppRow(
+        **kept,
+        front=4711,
+        created_at="now",
+        updated_at="now",
+        image="other",
+        declared="other",
+        warm=77,
+        formation={"web": 9},
+        router=RouterRow(path="/other"),
+        slot=SlotStamp(size=1, mtime_ns=1, sha256="a"),
+        domains=("other.example.org",),
+        in_maintenance=True,
+    )
+
+    assert made_of(row) == made_of(other)
+    assert app_artefacts(row, releases, PLACE) == app_artefacts(other, releases, PLACE)
 
 
 def test_a_target_wants_the_live_instances_and_no_others() -> None:
