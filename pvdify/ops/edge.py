@@ -81,7 +81,7 @@ async def followed(host: Host, running: Running) -> None:
 async def heal_edge(host: Host, *, was_spoiled: bool) -> bool:
     """Bring the edge to the generation in force where it is behind, or down, or may have read a file that *was spoiled*; whether it was."""
     manifest = host.state.current()
-    is_down = _wanted(manifest) is not None and not await host.edges[manifest.edge.kind].is_running()
+    is_down = is_run_here(host, manifest.edge) and not await host.edges[manifest.edge.kind].is_running()
     return await follow(host, again=was_spoiled or is_down)
 
 
