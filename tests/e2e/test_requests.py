@@ -101,7 +101,13 @@ def test_a_request_keeps_the_id_that_it_has(fronts: Fronts) -> None:
     assert f" id={OWN_ID} " in fronts.log("blog")[-1]
 
 
-@pytest.mark.parametrize("id_", ["short-7", "x" * 65, "with space", "<script>alert(1)", "grüße-grüße", "one,two-three", "a.dot.in.it", "~tilde-in-it", "100%-percent"])
+@pytest.mark.parametrize(
+    "id_",
+    [
+        *("short-7", "x" * 65, "with space", "<script>alert(1)", "grüße-grüße"),
+        *("one,two-three", "a.dot.in.it", "~tilde-in-it", "100%-percent"),
+    ],
+)
 def test_what_is_no_id_is_replaced(fronts: Fronts, id_: str) -> None:
     answer = fronts.ask(FRONT, "/", "-H", f"X-Request-Id: {id_}")
 
@@ -249,17 +255,17 @@ def test_what_the_router_answers_itself_is_a_warning(fronts: Fronts) -> None:
     assert '"PRIORITY":"6"' in found["blog"]
 
 
-def test_more_than_a_thousand_requests_a_second_are_logged_one_in_ten(fronts: Fronts) -> None:
-    before, asked = len(fronts.log("down")), 20_000
+def test_of_more_requests_than_the_journal_should_bear_a_sample_is_logged(fronts: Fronts) -> None:
+    before, asked = len(fronts.log("down")), 40_000
 
     fronts.bed.run("python3", "-c", _HAMMER, str(DOWN.front), str(asked))
 
     lines = fronts.log("down")[before:]
-    one_by_one = sum(" one_in=1 " in line for line in lines)
-    in_ten = sum(" one_in=10 " in line for line in lines)
-    assert len(lines) == one_by_one + in_ten
-    assert in_ten
-    assert asked * 0.8 < one_by_one + 10 * in_ten < asked * 1.2
+    stand_for = [int(line.partition(" one_in=")[2].split()[0]) for line in lines]
+    assert 1 in stand_for
+    assert max(stand_for) > 2
+    assert asked * 0.7 < sum(stand_for) < asked * 1.3
+    assert len(lines) < asked * 0.2
 
 
 @pytest.mark.parametrize("front", TITLES)
