@@ -11,7 +11,7 @@ class CloudflareError(HostError):
     code = "cloudflare-failed"
 
 
-class CloudflareLoginError(CloudflareError):
+class CloudflareLoginError(RefusedError):
     """There is no token for Cloudflare, or it is refused or not enough."""
 
     code = "cloudflare-login"

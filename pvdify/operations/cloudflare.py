@@ -44,7 +44,7 @@ ZONES: Final = Operation(
     request=Nothing,
     answer=Zones,
     run="pvdify.ops.cloudflare:list_zones",
-    route=Route(method="GET", path="/cloudflare/zones", scope=Scope.DOMAINS),
+    route=Route(method="GET", path="/cloudflare/zones", scope=Scope.DOMAINS, problems=(409,)),
 )
 RECORDS: Final = Operation(
     name="cloudflare.dns",
@@ -52,7 +52,7 @@ RECORDS: Final = Operation(
     request=ForZone,
     answer=Records,
     run="pvdify.ops.cloudflare:list_records",
-    route=Route(method="GET", path="/cloudflare/dns", scope=Scope.DOMAINS),
+    route=Route(method="GET", path="/cloudflare/dns", scope=Scope.DOMAINS, problems=(404, 409)),
 )
 POINT: Final = Operation(
     name="domains.cloudflare",

@@ -84,7 +84,7 @@ def test_a_token_is_nowhere_but_where_it_is_kept(shell: Shell, tmp_path: Path) -
         shell.type("audit --json"),
     ]
 
-    assert [0, 69, 0, 0, 0, 0] == [one.status for one in done]
+    assert [0, 75, 0, 0, 0, 0] == [one.status for one in done]
     for secret in (TOKEN, wrong):
         assert not [one for one in done if secret in f"{one.out}{one.err}"]
         kept = (path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes())
