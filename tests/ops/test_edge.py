@@ -81,6 +81,7 @@ async def test_an_edge_that_does_not_start_leaves_the_one_before(
         await to_tunnel(world)
 
     assert (True, {NAME: 3000}) == (caddy.is_up, caddy.names)
+    assert "stop" not in caddy.actions
     assert EdgeKind.CADDY is world.process().state.current().edge.kind
     assert [] == world.problems()
 
