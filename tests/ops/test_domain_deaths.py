@@ -51,7 +51,7 @@ async def test_killed_at_any_line_the_names_are_the_old_or_the_new(what: str, be
         if number % 3 == 1:
             world.fake.boot()
         if number % 3 == 0:
-            await world.add("next.example.org")  # whatever is typed next recovers first
+            await world.do("v2")  # whatever is typed next recovers first
             assert [] == world.problems(), f"line {number}"
             continue
         assert await recover_all(world.process(), print)
