@@ -130,8 +130,21 @@ def test_a_killed_caddy_comes_back_with_the_names_of_now(operator: Operator) -> 
     operator.pvdify("domains:remove", "blog", "www.example.org")
 
 
+def test_a_hundred_changes_in_a_row_hang_up_on_nobody(operator: Operator) -> None:
+    """Each of them is a new listener; without the kernel's help some who wait at the old one are reset."""
+    asking.put(operator.bed, "reload.py", "/opt/reload.py")
+
+    with asking.load(operator.bed, "https://127.0.0.1/", NAME, workers=16, authority=asking.AUTHORITY) as asked:
+        operator.bed.run("python3", "/opt/reload.py", "100", timeout=300)
+
+    assert {} == asked.failures
+    assert asked.answers > 100
+
+
 def test_an_edge_whose_program_is_missing_is_refused_with_what_to_install(operator: Operator) -> None:
-    refused = operator.pvdify("edge:set", "cloudflared", "--tunnel", asking.TUNNEL, check=False)
+    set_edge = ("edge:set", "cloudflared", "--tunnel", asking.TUNNEL, "--credentials-stdin")
+
+    refused = operator.pvdify(*set_edge, says=asking.CREDENTIALS, check=False)
 
     assert 69 == refused.returncode
     assert "cannot find the program cloudflared" in refused.stderr
