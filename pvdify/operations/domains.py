@@ -45,7 +45,7 @@ CHECK: Final = Operation(
     request=CheckDomains,
     answer=DomainChecks,
     run="pvdify.ops.domain_states:check_domains",
-    route=Route(method="GET", path="/apps/{app}/domains/check", scope=Scope.READ),
+    route=Route(method="GET", path="/apps/{app}/domain-checks", scope=Scope.READ),
 )
 EDGE: Final = Operation(
     name="edge.show",

@@ -129,11 +129,13 @@ async def _edge(host: Host) -> Checks:
     kind = manifest.edge.kind
     wanted = [(row, names) for row in manifest.apps.values() if (names := names_of(row, manifest.edge))]
     count = sum(len(names) for _, names in wanted)
-    if kind is EdgeKind.NONE:
-        words = f"none; {count} names need a proxy of your own" if count else "none, and no app has a name"
+    if kind is EdgeKind.NONE and not manifest.edge.forwards:
+        words = f"none; {count} names come by a proxy of your own" if count else "none, and no app has a name"
         yield _ok("edge", words)
         return
-    if is_run_here(host, manifest.edge):
+    if kind is EdgeKind.NONE:
+        up = "a proxy of your own is in front"
+    elif is_run_here(host, manifest.edge):
         up = f"{kind.value} {await host.edges[kind].version()} is up"
     else:
         tunnel = await check_tunnel(host, manifest.edge)

@@ -54,6 +54,9 @@ async def ways(host: Host, wanted: Iterable[tuple[AppRow, tuple[str, ...]]]) -> 
 async def edge_link(host: Host, manifest: Manifest) -> Check:
     """Whether the edge runs, and was brought to the names in force."""
     kind = manifest.edge.kind
+    if manifest.edge.forwards:
+        words = "a proxy of your own leads to the front: pvdify sees no more of it"
+        return Check(name="edge", status=CheckStatus.OK, detail=words)
     if kind not in host.edges:
         words = "the host has no edge: a proxy of your own must lead to the front"
         return Check(name="edge", status=CheckStatus.WARN, detail=words, hint="pvdify edge:set caddy")

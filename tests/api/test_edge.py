@@ -24,6 +24,7 @@ TUNNEL = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"
 CREDENTIALS = json.dumps({"AccountTag": "a" * 32, "TunnelSecret": CANARY, "TunnelID": TUNNEL})
 BY_TUNNEL = {"edge": {"kind": "cloudflared", "tunnel": TUNNEL}, "credentials": CREDENTIALS}
 DOMAINS = "/apps/blog/domains"
+CHECKS = "/apps/blog/domain-checks"
 
 
 @pytest.fixture
@@ -61,8 +62,8 @@ def test_names_are_added_listed_checked_and_removed(shell: Shell, tmp_path: Path
     async def ask(ask: Asking) -> tuple[list[str], list[str], Got, str]:
         await ended(ask, await ask("POST", DOMAINS, {"domains": ["Blog.Example.ORG", "*.blog.example.org"]}))
         listed = [one["name"] for one in (await ask("GET", DOMAINS)).json["domains"]]
-        checked = (await ask("GET", f"{DOMAINS}/check?domain=blog.example.org")).json["domains"]
-        whole = await ask("GET", f"{DOMAINS}/check")
+        checked = (await ask("GET", f"{CHECKS}?domain=blog.example.org")).json["domains"]
+        whole = await ask("GET", CHECKS)
         end = await ended(ask, await ask("DELETE", f"{DOMAINS}/%2A.blog.example.org"))
         return listed, [one["name"] for one in checked], whole, end["status"]
 
@@ -84,7 +85,7 @@ def test_what_is_wrong_is_told_by_its_status_and_code(shell: Shell, tmp_path: Pa
             await ask("POST", DOMAINS, {"domains": ["a.org"] * 101}),
             await ask("PUT", "/edge", {"edge": {"kind": "nginx"}}),
             await ask("PUT", "/edge", {"edge": {"kind": "caddy", "domain": "*.example.org"}}),
-            await ask("GET", f"{DOMAINS}/check?domain=other.example.org"),
+            await ask("GET", f"{CHECKS}?domain=other.example.org"),
         ]
         refused = [(one.status, one.json["code"]) for one in found]
         for names in (["example.org:80"], ["shop.example.org"]):

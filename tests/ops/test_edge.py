@@ -285,7 +285,10 @@ async def test_the_doctor_says_which_edge_runs_and_what_is_missing(world: World,
     caddy.is_installed = False
     assert [(CheckStatus.FAIL, "cannot find the program caddy")] == await seen()
     await world.set_edge(EdgeKind.NONE)
-    assert [(CheckStatus.OK, "none; 1 names need a proxy of your own")] == await seen()
+    assert [(CheckStatus.OK, "none; 1 names come by a proxy of your own")] == await seen()
+    await world.set_edge(EdgeKind.NONE, forwards=True)
+    detail = "a proxy of your own is in front; 1 of 1 names lead to a release that answers"
+    assert [(CheckStatus.OK, detail)] == await seen()
 
 
 async def test_an_operation_on_the_edge_that_died_is_ended(world: World) -> None:

@@ -210,6 +210,9 @@ async def test_without_an_edge_the_rest_of_the_way_is_still_looked_at(world: Wor
 
     assert {"name": "ok", "edge": "warn", "front": "ok", "release": "ok"} == links(one)
     assert "pending" == one.state.value
+    await world.set_edge(EdgeKind.NONE, forwards=True)
+    assert "active" == (await checked(world)).state.value
+    assert ("active", "") == await state_of(world)
 
 
 async def test_a_name_that_leads_past_the_tunnel_is_told(world: World) -> None:
