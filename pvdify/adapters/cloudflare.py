@@ -10,7 +10,13 @@ import msgspec
 
 from pvdify.adapters.cloudflare_api import Api, ApiRefusalError
 from pvdify.adapters.cloudflare_client import connected
-from pvdify.errors import CloudflareError, CloudflareLoginError, RecordInTheWayError, TunnelNotFoundError
+from pvdify.errors import (
+    CloudflareError,
+    CloudflareLoginError,
+    RecordInTheWayError,
+    TunnelNotFoundError,
+    ZoneNotFoundError,
+)
 from pvdify.model.cloudflare import Record, Zone
 from pvdify.model.ingress import Ingress, Tunnel, rule_of
 
@@ -109,7 +115,11 @@ class Session:
     async def records(self, zone: str, name: str | None = None) -> tuple[Record, ...]:
         doing = f"look at the records of {name or zone}"
         wanted = {"name.exact": name} if name else {}
-        found = await self._all(f"/zones/{zone}/dns_records", tuple[_Record, ...], doing=doing, size=_RECORDS, **wanted)
+        path = f"/zones/{zone}/dns_records"
+        try:
+            found = await self._all(path, tuple[_Record, ...], doing=doing, size=_RECORDS, **wanted)
+        except ApiRefusalError as error:
+            raise (ZoneNotFoundError(name or zone) if _is_gone(error) else error) from error
         return tuple(_record(one) for one in found)
 
     async def change_records(self, change: RecordChange) -> tuple[Record, ...]:
@@ -205,5 +215,9 @@ def _configuration(account: str, tunnel: str) -> str:
 
 
 def _tunnel_error(error: ApiRefusalError, account: str, tunnel: str) -> CloudflareError | TunnelNotFoundError:
-    is_gone = error.status == _GONE or error.codes & _NO_ROUTE
-    return TunnelNotFoundError(account, tunnel) if is_gone else error
+    return TunnelNotFoundError(account, tunnel) if _is_gone(error) else error
+
+
+def _is_gone(error: ApiRefusalError) -> bool:
+    """Whether there is nothing where it was asked for."""
+    return error.status == _GONE or bool(error.codes & _NO_ROUTE)

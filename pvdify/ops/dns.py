@@ -16,7 +16,7 @@ from pvdify.model.event import Outcome
 from pvdify.ops.cloudflare import asking, has_token
 from pvdify.ops.records import records_of, settle, undo
 from pvdify.plan.addresses import records
-from pvdify.plan.dns import Decision, decided, joined, wanted_records, zone_of
+from pvdify.plan.dns import Decision, decided, joined, wanted_records, warnings, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,6 +74,14 @@ async def point(host: Host, running: Running, pointing: Pointing) -> bool:
     if not pointing.led:
         return False
     async with running.step("dns"):
+        found = [
+            words
+            for led in pointing.led
+            for name, needed in led.wanted.items()
+            for words in warnings(led.zone, name, needed)
+        ]
+        for words in dict.fromkeys(found):
+            running.note(words)
         return bool(await _carried_out(host, running, pointing.led))
 
 
@@ -162,7 +170,12 @@ async def _carried_out(host: Host, running: Running, every: tuple[Led, ...]) -> 
 async def _decided(host: Host, session: CloudflareSession, app: str, led: Led) -> Decision:
     """What to change in a zone now."""
     made = host.state.elsewhere.records(app)
-    found = await records_of(session, led.zone.id, tuple(led.wanted))
+    try:
+        found = await records_of(session, led.zone.id, tuple(led.wanted))
+    except ZoneNotFoundError:
+        if any(led.wanted.values()):
+            raise
+        found = ()  # the zone is gone, and our records with it
     return joined(
         led.zone.id,
         (

@@ -38,11 +38,9 @@ async def follow(host: Host, *, again: bool = False, before: str | None = None, 
         manifest = host.state.current()
         if not again and not is_behind(host, manifest):
             return False
-        noted = host.state.followed() or ""
-        if is_remote(manifest.edge):
-            forget(host)  # killed from here on, it may have names that recovery takes back
+        noted = (host.state.followed() or "").partition(_AND)[0]
         try:
-            await _bring(host, manifest, tell, is_other=again or noted.partition(_AND)[0] != _file(manifest))
+            await _bring(host, manifest, tell, is_other=again or noted != _file(manifest))
         except EdgeError:
             if before is not None and not is_remote(manifest.edge):
                 host.state.note_followed(before)

@@ -47,8 +47,10 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
     if is_remote(request.edge):
         async with running.step("tunnel"):
             await check_tunnel(host, request.edge)
+    elif request.edge.kind is not EdgeKind.NONE:
+        await host.edges[request.edge.kind].version()
     credentials = await _credentials(host, request)
-    if request.edge.kind is not EdgeKind.NONE and (credentials is not None or not is_remote(request.edge)):
+    if credentials is not None and is_remote(request.edge):
         await host.edges[request.edge.kind].version()
     await _keep_credentials(host, running, request, credentials)
     try:

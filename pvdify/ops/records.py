@@ -39,6 +39,8 @@ async def settle(
         change = decision.change
         if not change:
             _remember(host, running.app, decision.names, _made(running.app, change.zone, decision.kept))
+            for one in decision.left:
+                running.note(f"{one.words()} stays: pvdify did not make it, or somebody has changed it since")
             return
         _intend(host, running.app, change)
         tried.append(change)

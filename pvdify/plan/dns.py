@@ -27,11 +27,12 @@ _LEADS: Final = frozenset({*RecordType, _DELEGATION})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to change about *names*, and which records of ours stay as they are."""
+    """What to change about *names*, which records of ours stay as they are, and which are *left* that are not ours."""
 
     names: tuple[str, ...]
     change: RecordChange
     kept: tuple[Record, ...] = ()
+    left: tuple[Record, ...] = ()
 
 
 def zone_of(name: str, zones: Iterable[Zone]) -> Zone | None:
@@ -87,7 +88,12 @@ def decided(
         gone=tuple(one for one in (*ours, *(others if wanted else ())) if one.id not in stays),
         new=tuple(new for new in wanted if not any(_is_same(one, new) for one in there)),
     )
-    return Decision(names=(name,), change=change, kept=tuple(one for one in ours if one.id in stays))
+    return Decision(
+        names=(name,),
+        change=change,
+        kept=tuple(one for one in ours if one.id in stays),
+        left=() if wanted else tuple(others),
+    )
 
 
 def owner_of(record: Record, wanted: Iterable[NewRecord], made: Iterable[MadeRecord]) -> str:
@@ -113,7 +119,22 @@ def joined(zone: str, decisions: Iterable[Decision]) -> Decision:
             new=tuple(record for one in every for record in one.change.new),
         ),
         kept=tuple(record for one in every for record in one.kept),
+        left=tuple(record for one in every for record in one.left),
     )
+
+
+def warnings(zone: Zone, name: str, wanted: Iterable[NewRecord]) -> tuple[str, ...]:
+    """What keeps visitors from coming by *name* although its records are right.
+
+    >>> from pvdify.model.cloudflare import Zone
+    >>> warnings(Zone(name="example.org", id="1", status="pending"), "www.example.org", ())
+    ('the zone example.org is pending: nobody asks Cloudflare for it yet',)
+    """
+    is_deep = name.count(".") > zone.name.count(".") + 1
+    asleep = f"the zone {zone.name} is {zone.status}: nobody asks Cloudflare for it yet"
+    bare = f"{name} is more than one label below {zone.name}: Cloudflare's universal certificate does not cover it"
+    found = ((asleep, zone.status != "active"), (bare, is_deep and any(one.proxied for one in wanted)))
+    return tuple(words for words, holds in found if holds)
 
 
 def _is_same(record: Record, new: NewRecord) -> bool:

@@ -60,7 +60,7 @@ class CloudflareSession(Protocol):
         """Every zone that the token reaches."""
 
     async def records(self, zone: str, name: str | None = None) -> tuple[Record, ...]:
-        """The records of the zone with the id *zone*, or those that have just this *name*."""
+        """The records of the zone with the id *zone*, or those that have just this *name*; raise `ZoneNotFoundError`."""
 
     async def change_records(self, change: RecordChange) -> tuple[Record, ...]:
         """Take records away, then make others, which are answered: all of it or nothing.

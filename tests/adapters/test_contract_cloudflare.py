@@ -12,6 +12,7 @@ from pvdify.errors import (
     CloudflareUnreachableError,
     RecordInTheWayError,
     TunnelNotFoundError,
+    ZoneNotFoundError,
 )
 from pvdify.model.cloudflare import Zone
 from pvdify.model.dns import NewRecord, RecordChange
@@ -81,6 +82,12 @@ async def test_records_are_those_of_a_zone_or_of_one_name(cloudflare: Cloudflare
 
     assert ["A", "TXT"] == [one.type for one in every]
     assert ((star,), ()) == (of_star, of_nobody)
+
+
+async def test_a_zone_that_is_not_there_has_no_records(cloudflare: CloudflareWorld) -> None:
+    async with cloudflare.port.session(TOKEN) as session:
+        with pytest.raises(ZoneNotFoundError):
+            await session.records("a" * 32, "blog.example.org")
 
 
 async def test_records_are_changed_all_at_once(cloudflare: CloudflareWorld) -> None:

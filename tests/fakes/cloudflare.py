@@ -17,6 +17,7 @@ from pvdify.errors import (
     CloudflareUnreachableError,
     RecordInTheWayError,
     TunnelNotFoundError,
+    ZoneNotFoundError,
 )
 from pvdify.model.cloudflare import Record, Zone
 from pvdify.model.ingress import Ingress, Tunnel, rule_of
@@ -217,6 +218,8 @@ class FakeSession:
         return await self._asked("zones", lambda: tuple(self.account.zones.values()))
 
     async def records(self, zone: str, name: str | None = None) -> tuple[Record, ...]:
+        if zone not in self.account.zones:
+            raise ZoneNotFoundError(name or zone)
         found = await self._asked("records", lambda: self.account.zone_records(zone))
         return tuple(one for one in found if name in {None, one.name})
 

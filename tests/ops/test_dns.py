@@ -117,11 +117,13 @@ async def test_a_zone_of_another_account_than_the_tunnels_is_refused(world: Clou
 async def test_a_record_of_somebody_else_is_shown_and_stays(real: CloudWorld, type_: str) -> None:
     content = {"CNAME": "pages.example.net", "A": "192.0.2.1", "AAAA": "2001:db8::1"}[type_]
     real.cloud.account.add_record(real.zone, type_, NAME, content)
+    before = real.process().state.current().number
 
     with pytest.raises(RecordInTheWayError, match=content) as told:
         await real.lead()
 
     assert "--force" in told.value.hint
+    assert (before, 0) == (real.process().state.current().number, real.cloud.account.asked.count("put_ingress"))
     assert ((), [(type_, content)]) == (real.names(), found(real))
 
 
@@ -142,6 +144,7 @@ async def test_what_others_made_or_changed_stays_where_a_domain_is_removed(world
     world.cloud.account.add_record(world.zone, "CNAME", NAME, "pages.example.net")
 
     await world.remove(NAME)
+    assert "pages.example.net stays" in world.notes()
     await world.remove("www.example.org")
 
     assert ([("CNAME", "pages.example.net")], []) == (found(world), found(world, "www.example.org"))
@@ -251,6 +254,16 @@ async def test_many_names_are_looked_at_in_one_go(world: CloudWorld) -> None:
     assert world.cloud.account.asked.count("records") <= 3
 
 
+async def test_what_keeps_visitors_away_although_dns_is_right_is_told(world: CloudWorld) -> None:
+    world.cloud.account.add_zone("example.net", status="pending")
+
+    await world.lead("www.example.net", "a.b.example.org")
+
+    assert "the zone example.net is pending" in world.notes()
+    assert "a.b.example.org is more than one label below example.org" in world.notes()
+    assert "www.example.net is more" not in world.notes()
+
+
 async def test_a_star_is_led_here_too(world: CloudWorld) -> None:
     await world.lead("*.example.org")
 
@@ -267,3 +280,32 @@ async def test_a_removal_that_fails_on_the_host_leaves_its_record_in_dns(world: 
 
     assert ((NAME,), OURS) == (world.names(), found(world))
     assert 1 == len(world.process().state.elsewhere.records(APP))
+
+
+async def test_a_name_whose_zone_is_gone_can_be_removed(real: CloudWorld) -> None:
+    await real.lead()
+    del real.cloud.account.zones[real.zone]
+
+    await real.remove(NAME)
+
+    assert () == real.names()
+    assert () == real.process().state.elsewhere.records(APP)
+
+
+async def test_an_app_that_goes_takes_its_records_along_and_leaves_those_of_others(world: CloudWorld) -> None:
+    await world.lead(NAME, "www.example.org")
+    theirs = world.cloud.account.add_record(world.zone, "A", "example.org", "192.0.2.1")
+
+    await world.do("destroy")
+
+    assert {theirs.id: theirs} == world.cloud.account.records[world.zone]
+
+
+async def test_an_app_goes_also_where_cloudflare_does_not_answer_and_it_is_told_what_stays(world: CloudWorld) -> None:
+    await world.lead()
+    world.cloud.account.faults["records"] = [Fault.BROKEN]
+
+    await world.do("destroy")
+
+    assert OURS == found(world)
+    assert f"records of {NAME} stay in DNS" in world.notes()

@@ -57,6 +57,12 @@ def test_a_path_of_others_below_our_name_is_still_reached() -> None:
     assert (API, BLOG, LAST) == rules
 
 
+def test_a_path_that_others_lead_to_our_front_stays_theirs() -> None:
+    api = rule_of({"hostname": "blog.example.org", "path": "^/api", "service": FRONT})
+
+    assert (api, LAST) == merged((api, BLOG, LAST), {}, {("blog.example.org", FRONT)})
+
+
 def test_a_rule_of_ours_that_is_wanted_no_more_goes_and_one_with_another_front_is_changed() -> None:
     put = {("blog.example.org", FRONT), ("www.example.org", FRONT)}
     found = (BLOG, new_rule(FRONT, "www.example.org"), SSH, LAST)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pvdify.adapters.process import run
 from pvdify.errors import RenderError, SpecError
 from pvdify.model.domain import domain_name
-from pvdify.model.edge import EdgeKind, EdgeSettings
+from pvdify.model.edge import EdgeKind, EdgeSettings, Managed
 from pvdify.model.manifest import AppRow
 from pvdify.model.place import Place
 from pvdify.model.slot import Environment
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 ID = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"
 BY_CADDY = EdgeSettings(kind=EdgeKind.CADDY, internal_ca=True, domain="apps.example.org")
 BY_TUNNEL = EdgeSettings(kind=EdgeKind.CLOUDFLARED, tunnel=ID, domain="apps.example.org")
-WITH_EDGE = [one for one in SCENARIOS if load(one).edge.kind is not EdgeKind.NONE]
+KEPT_HERE = [
+    one for one in SCENARIOS if load(one).edge.kind is not EdgeKind.NONE and load(one).edge.managed is Managed.LOCAL
+]
 
 
 def row(name: str, front: int, *names: str) -> AppRow:
@@ -48,7 +50,7 @@ def accepted(text: str) -> str | None:
         return None
 
 
-@pytest.mark.parametrize("scenario", WITH_EDGE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("scenario", KEPT_HERE, ids=lambda path: path.stem)
 def test_a_golden_file_leads_every_name_to_its_front_and_no_other(scenario: Path) -> None:
     world = load(scenario)
     wanted = {name: one.front for one in world.rows.values() for name in names_of(one, world.edge)}
