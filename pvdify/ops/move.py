@@ -44,10 +44,18 @@ async def route(host: Host, app: str) -> None:
     shown where it does not answer.
     """
     async with held(host.state.try_router_lock):
+        host.state.held.forget(host.row(app).front)
         if await is_behind(host):
             await host.router.reload()
         row = host.row(app)
         await host.router.reconcile(app, servers(row))
+
+
+async def hold(host: Host, app: str) -> None:
+    """Keep new requests of *app* waiting until it is routed again, also in a worker that a reload brings."""
+    async with held(host.state.try_router_lock):
+        host.state.held.note(host.row(app).front)
+        await host.router.hold(app)
 
 
 async def read_back(host: Host, app: str) -> None:

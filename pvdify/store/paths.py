@@ -131,6 +131,11 @@ class Settings:
         return self.state / "tunnels.json"
 
     @property
+    def held(self) -> Path:
+        """The fronts that keep requests waiting while one release makes way for the next."""
+        return self.run / "held"
+
+    @property
     def edge_lock(self) -> Path:
         """Held by whoever makes the edge follow."""
         return self.run / "edge.lock"

@@ -10,6 +10,7 @@ from pvdify.store.audit import Audit
 from pvdify.store.configs import Configs
 from pvdify.store.elsewhere import Elsewhere
 from pvdify.store.generations import Generations, Staged
+from pvdify.store.held import Held
 from pvdify.store.journals import Journals
 from pvdify.store.keys import Keys
 from pvdify.store.layout import Layout
@@ -63,6 +64,7 @@ class State:
         self.configs = Configs(settings, reserve)
         self.elsewhere = Elsewhere(settings, reserve)
         self.pages = Pages(settings)
+        self.held = Held(settings)
         self._tokens = Tokens(settings, reserve)
         self._audit = Audit(settings, reserve)
         self._keys = Keys(settings, reserve)
@@ -201,8 +203,7 @@ class State:
     ) -> Staged:
         """Write a candidate: *parent* with *files* on top and without *removed*; nothing is in force yet.
 
-        All other files are hard-linked from the parent after their hash was checked. For one that is spoiled or missing *heal* is
-        asked: bytes that fit the hash make a new file, anything else raises `CorruptGenerationError` naming it.
+        Other files are hard-linked once their hash was checked; *heal* is asked for spoiled ones, or `CorruptGenerationError` names them.
         """
 
         def manifest(number: int, hashes: dict[str, str]) -> Manifest:

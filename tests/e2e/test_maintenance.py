@@ -85,6 +85,28 @@ def test_nobody_loses_a_request_while_it_is_turned_on_and_off(operator: Operator
     assert 0 == load.result.websocket.drops
 
 
+def test_requests_that_wait_for_a_release_go_on_waiting_in_a_new_worker(operator: Operator) -> None:
+    """Two releases of an app with a volume never run at once; meanwhile the router is reloaded for others, again and again."""
+    front = operator.create("vault")
+    operator.bed.path("/var/lib/pvdify/apps/vault/slot.toml").write_text(
+        'name = "vault"\ndrain = "3s"\n[processes.web]\nvolumes = [{ name = "data", path = "/data" }]\n'
+    )
+    operator.pvdify("deploy", "vault", "--image", f"{_IMAGE}:v1")
+    reloads = 0
+    with Load(operator.bed, front, keep_alive=6, new=4, slow=0, websockets=0, rate=300) as load:
+        for release in ("v2", "v1", "v2"):
+            with operator.spawn("deploy", "vault", "--image", f"{_IMAGE}:{release}") as deploy:
+                while deploy.poll() is None:
+                    operator.pvdify("maintenance:off" if reloads % 2 else "maintenance:on", "calm")
+                    reloads += 1
+                assert 0 == deploy.returncode, deploy.communicate()
+    operator.pvdify("maintenance:off", "calm")
+
+    assert load.result is not None
+    assert () == load.result.failures
+    assert reloads >= 6
+
+
 def test_behind_maintenance_work_goes_on_and_is_read_back(operator: Operator, front: int) -> None:
     operator.pvdify("maintenance:on", "blog")
 

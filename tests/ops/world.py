@@ -221,6 +221,7 @@ class World:
         for kind, edge in self.fake.edges.items():
             served = _names(state.current()) if kind is state.current().edge.kind else {}
             found += [f"{kind.value} serves {edge.names}, wanted {served}"] if edge.names != served else []
+        found += [f"held {path.name}" for path in self.settings.held.glob("*")]
         found += [f"lent {unit}" for unit in self.fake.systemd.lent_units]
         found += [f"stray {name}" for name in self.fake.podman.stray]
         found += [f"half made {path.name}" for path in self.settings.generations.glob(".tmp-*")]
