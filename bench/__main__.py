@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import api, config
+from bench import api, config, edge, router
 from tests.e2e.installed import installed
 from tests.e2e.load import Load
 from tests.e2e.operator import REGISTRY, Operator
@@ -41,6 +41,8 @@ def main() -> int:
             _crowd(bed, "render", count)
         _swaps(operator, pinned)
         config.measure(operator, pinned[0], _say)
+        router.measure(operator, "blog", _say)
+        edge.measure(operator, pinned, _say)
     with installed() as bed:
         bed.boot()
         bed.path(CROWD).write_text((Path(__file__).parent / "crowd.py").read_text())

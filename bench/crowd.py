@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pvdify.model.edge import EdgeSettings
 from pvdify.model.manifest import IDS_COUNT, IDS_FIRST, AppRow, InstanceRow, Manifest
 from pvdify.model.place import Place
 from pvdify.model.release import Release, ReleaseProcess
@@ -62,7 +63,7 @@ def rows(count: int, image: str) -> tuple[dict[str, AppRow], dict[str, Release]]
 def files(apps: dict[str, AppRow], releases: dict[str, Release]) -> dict[str, bytes]:
     """Every artefact of *apps*."""
     artefacts = [one for row in apps.values() for one in app_artefacts(row, {1: releases[row.name]}, Place())]
-    return {one.path: one.text.encode() for one in (*artefacts, *host_artefacts(apps, Place()))}
+    return {one.path: one.text.encode() for one in (*artefacts, *host_artefacts(apps, EdgeSettings(), Place()))}
 
 
 def seed(state: State, count: int, image: str) -> Manifest:
@@ -141,7 +142,10 @@ def publishing(count: int) -> dict[str, float]:
         moved = msgspec.structs.replace(row.instances[0], port=PORTS + 1000 + number)
         row = msgspec.structs.replace(row, instances=(moved,))
         everyone = {**apps, row.name: row}
-        artefacts = (*app_artefacts(row, {1: releases[row.name]}, Place()), *host_artefacts(everyone, Place()))
+        artefacts = (
+            *app_artefacts(row, {1: releases[row.name]}, Place()),
+            *host_artefacts(everyone, EdgeSettings(), Place()),
+        )
         publish(state, {row.name: row}, {one.path: one.text.encode() for one in artefacts})
 
     source = state.settings.generation(1)

@@ -8,8 +8,10 @@
   aiohttp,
   anyio,
   asyncclick,
+  cloudflare,
   h11,
   httpx,
+  idna,
   jeepney,
   jinja2,
   msgspec,
@@ -27,8 +29,10 @@ let
     aiohttp
     anyio
     asyncclick
+    cloudflare
     h11
     httpx
+    idna
     jeepney
     jinja2
     msgspec

@@ -51,8 +51,11 @@ class HAProxy:
         answer = await answered(self.master, "reload")
         if not answer.startswith("Success=1"):
             raise RouterError(
-                f"cannot reload the router: {_alerts(answer)}", hint=f"read `journalctl -u {_UNIT} -n 50`"
+                f"cannot reload the router: {_alerts(answer)}", hint=f"read `journalctl -u {_UNIT} -t haproxy -n 50`"
             )
+
+    async def mark(self) -> str:
+        return await self._told("description")
 
     async def reconcile(self, app: str, servers: tuple[Server, ...]) -> None:
         wanted = {server.name: server for server in servers}
@@ -163,8 +166,12 @@ class HAProxy:
             await anyio.sleep(_PAUSE)
 
     async def _worker_id(self) -> str:
+        return await self._told("Pid")
+
+    async def _told(self, field: str) -> str:
+        """What the worker says of itself."""
         info = await answered(self.worker, "show info")
-        return next((line.partition(": ")[2] for line in info.splitlines() if line.startswith("Pid: ")), "")
+        return next((line.partition(": ")[2] for line in info.splitlines() if line.startswith(f"{field}: ")), "")
 
     async def _do(self, text: str, *fine: str) -> None:
         """Give a command; its answer must be empty, or start with one of *fine*.

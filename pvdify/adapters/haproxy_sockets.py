@@ -19,8 +19,9 @@ _PAUSE: Final = 0.05
 _ANSWER: Final = 20.0
 _LIMIT: Final = 8 * 1024 * 1024
 
-# bits of srv_admin_state and srv_check_state; srv_op_state is 0 for a server that is down
-_MAINTENANCE: Final = 0x01 | 0x02 | 0x04 | 0x20
+# bits of srv_admin_state and srv_check_state; srv_op_state is 0 for a server that is down. Not 0x04: that the file says `disabled`,
+# which a server that was let in since goes on saying
+_MAINTENANCE: Final = 0x01 | 0x02 | 0x20
 _DRAIN: Final = 0x08 | 0x10
 _CHECK_ENABLED: Final = 0x04
 

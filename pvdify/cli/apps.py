@@ -17,7 +17,7 @@ from pvdify.operations import apps as operations
 
 if TYPE_CHECKING:
     from pvdify.cli.session import Session
-    from pvdify.model.answers import AppInfo, Apps
+    from pvdify.model.answers import AppInfo, Apps, AppSummary
 
 
 @command("apps", examples=("pvdify apps",))
@@ -90,7 +90,7 @@ def _table(answer: Apps) -> str:
             (
                 app.name,
                 app.environment.value,
-                f"{app.status.value}, edited" if app.is_edited else app.status.value,
+                _status(app),
                 tables.release(app.release),
                 str(app.bind_port),
                 tables.image(app.image) or "-",
@@ -98,6 +98,11 @@ def _table(answer: Apps) -> str:
             for app in answer.apps
         ),
     )
+
+
+def _status(app: AppSummary) -> str:
+    remarks = ("maintenance" if app.in_maintenance else "", "edited" if app.is_edited else "")
+    return ", ".join(one for one in (app.status.value, *remarks) if one)
 
 
 def _facts(app: AppInfo) -> list[tuple[str, str]]:
@@ -113,6 +118,7 @@ def _facts(app: AppInfo) -> list[tuple[str, str]]:
         ("release", tables.release(app.release) + (f" (warm: v{app.warm})" if app.warm is not None else "")),
         ("config", tables.config(app.config_version) if app.config_version is not None else ""),
         ("image", app.image),
+        ("maintenance", "visitors get a page" if app.in_maintenance else ""),
         ("front", f"127.0.0.1:{app.bind_port}"),
         ("port", str(app.port or "")),
         ("processes", "\n".join(processes)),

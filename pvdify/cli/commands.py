@@ -89,6 +89,33 @@ THEMES: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         ),
     ),
     (
+        "Domains",
+        (
+            Entry("domains", "domains", "List an app's domains, and how each of them is."),
+            Entry("domains:add", "domains", "Give an app domains, and have the edge serve them."),
+            Entry("domains:remove", "domains", "Take a domain from an app, and have the edge forget it."),
+            Entry(
+                "domains:check",
+                "domains",
+                "Go the way of a request to an app, name by name, and say which link is broken.",
+            ),
+            Entry("edge", "domains", "Show what brings the public to the fronts."),
+            Entry("edge:set", "domains", "Have another program, or none, bring the public to the fronts."),
+            Entry("cloudflare:login", "cloudflare", "Log in to Cloudflare, for zones and tunnels."),
+            Entry("cloudflare:logout", "cloudflare", "Forget the token for Cloudflare; what was made with it stays."),
+            Entry("cloudflare:zones", "cloudflare", "List the zones that the token for Cloudflare reaches."),
+            Entry("cloudflare:dns", "cloudflare", "List the records of a zone, and which of them pvdify made."),
+        ),
+    ),
+    (
+        "Maintenance",
+        (
+            Entry("maintenance", "maintenance", "Tell whether an app is in maintenance."),
+            Entry("maintenance:on", "maintenance", "Show an app's visitors a page, while it is worked on."),
+            Entry("maintenance:off", "maintenance", "Let an app's visitors in again."),
+        ),
+    ),
+    (
         "Processes",
         (
             Entry("ps", "ps", "Show an app's processes and instances."),

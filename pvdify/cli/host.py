@@ -15,6 +15,7 @@ from pvdify.operations import host as operations
 
 if TYPE_CHECKING:
     from pvdify.cli.session import Session
+    from pvdify.cli.terminal import Terminal
     from pvdify.model.answers import Check, Collected, Initialised
 
 UNWELL: Final = 69
@@ -46,7 +47,7 @@ async def doctor(session: Session) -> int:
     It ends with 69 if something failed.
     """
     answer = await session.ask(operations.DOCTOR, Nothing())
-    session.show(answer, lambda: "\n".join(_check(session, check) for check in answer.checks))
+    session.show(answer, lambda: "\n".join(verdict(session.terminal, check) for check in answer.checks))
     return 0 if answer.is_well else UNWELL
 
 
@@ -71,8 +72,8 @@ def _initialised(answer: Initialised) -> str:
     )
 
 
-def _check(session: Session, check: Check) -> str:
-    terminal = session.terminal
+def verdict(terminal: Terminal, check: Check) -> str:
+    """A line for *check*, and one for what to type."""
     status = terminal.coloured(f"{check.status.value:<4}", _COLOURS[check.status])
     text = f"{status}  {check.name:<14}  {terminal.printable(check.detail)}"
     return f"{text}\n      {'':<14}  {terminal.printable(check.hint)}" if check.hint else text

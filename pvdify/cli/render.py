@@ -12,6 +12,8 @@ from pvdify.cli.command import command
 from pvdify.cli.project import slots_of
 from pvdify.cli.tables import json_text
 from pvdify.errors import HostError, SpecError
+from pvdify.model.edge import EdgeKind, EdgeSettings
+from pvdify.model.parse import from_value
 
 if TYPE_CHECKING:
     from pvdify.cli.session import Session
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 UNKNOWN: Final = "sha256:" + 64 * "0"
 """Stands for a digest that only the registry knows."""
+NO_EDGE: Final = EdgeSettings()
+TUNNEL: Final = "00000000-0000-0000-0000-000000000000"
+"""Stands for a tunnel that only Cloudflare knows."""
 _VERSION: Final = 1
 
 
@@ -44,14 +49,21 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True):
         help="A pvdify.toml or a slot.toml; may be said several times, - is standard input.",
     ),
     click.Option(["--to"], type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files there."),
-    examples=("pvdify render -f pvdify.toml", "pvdify render -f slot.toml --to out"),
+    click.Option(
+        ["--edge", "kind"],
+        type=click.Choice([kind.value for kind in EdgeKind]),
+        default=EdgeKind.NONE.value,
+        help="What brings the public to the fronts.",
+    ),
+    click.Option(["--domain"], metavar="DOMAIN", help="The host's domain: every app has a name below it."),
+    examples=("pvdify render -f pvdify.toml", "pvdify render -f slot.toml --edge caddy --to out"),
     needs_host=False,
 )
-async def render(session: Session, *, files: tuple[Path, ...], to: Path | None) -> None:
+async def render(session: Session, *, files: tuple[Path, ...], to: Path | None, kind: str, domain: str | None) -> None:
     """Write the files that slots make; needs no host.
 
     Every app is at release v1, with fronts and ports as an empty host would give them. A digest that the slot does not name is
-    written as zeros, and a port that neither slot nor image name is 8080.
+    written as zeros, so is a tunnel, and a port that neither slot nor image name is 8080.
     """
     from pvdify.model.place import Place
 
@@ -62,7 +74,8 @@ async def render(session: Session, *, files: tuple[Path, ...], to: Path | None) 
     names = [slot.name for slot in slots]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise SpecError(f"cannot render {twice}: two files declare it")
-    artefacts = artefacts_of(tuple(slots), Place(state=str(session.state)))
+    edge = from_value({"kind": kind, "domain": domain, "internal_ca": True, "tunnel": TUNNEL}, EdgeSettings)
+    artefacts = artefacts_of(tuple(slots), Place(state=str(session.state)), edge)
     if to is not None:
         _write(artefacts, to)
     if session.is_json:
@@ -73,8 +86,10 @@ async def render(session: Session, *, files: tuple[Path, ...], to: Path | None) 
         session.terminal.print("\n".join(f"==> {one.path} <==\n{one.text}" for one in artefacts).rstrip("\n"))
 
 
-def artefacts_of(slots: tuple[Slot, ...], place: Place) -> tuple[Artefact, ...]:
+def artefacts_of(slots: tuple[Slot, ...], place: Place, edge: EdgeSettings = NO_EDGE) -> tuple[Artefact, ...]:
     """Every file of the generation of a host that has just these *slots*, each at its first release."""
+    from pvdify.plan.domains import check_owner, names_declared
+    from pvdify.render.edge import edge_artefacts
     from pvdify.render.tree import app_artefacts, host_artefacts
 
     rows: dict[str, AppRow] = {}
@@ -82,8 +97,11 @@ def artefacts_of(slots: tuple[Slot, ...], place: Place) -> tuple[Artefact, ...]:
     for slot in sorted(slots, key=lambda one: (one.bind_port is None, one.name)):
         release = _release(slot)
         rows[slot.name] = _row(slot, release, _manifest(rows))
+        names = names_declared(slot)
+        check_owner(rows.values(), edge, slot.name, names)
+        rows[slot.name] = msgspec.structs.replace(rows[slot.name], domains=names)
         found += app_artefacts(rows[slot.name], {_VERSION: release}, place)
-    return tuple(sorted((*found, *host_artefacts(rows, place))))
+    return tuple(sorted((*found, *host_artefacts(rows, edge, place), *edge_artefacts(rows, edge, place))))
 
 
 def _release(slot: Slot) -> Release:

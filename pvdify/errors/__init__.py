@@ -7,6 +7,15 @@ Six families exist because callers treat them differently (exit status, HTTP sta
 from __future__ import annotations
 
 from pvdify.errors.backup import BackupError, RestoreUnfinishedError
+from pvdify.errors.cloudflare import (
+    CloudflareBusyError,
+    CloudflareError,
+    CloudflareLoginError,
+    CloudflareUnreachableError,
+    RecordInTheWayError,
+    TunnelNotFoundError,
+    ZoneNotFoundError,
+)
 from pvdify.errors.failure import (
     Exit,
     Failure,
@@ -31,6 +40,8 @@ from pvdify.errors.host import (
     CommandError,
     CorruptGenerationError,
     DiskLowError,
+    DomainTakenError,
+    EdgeError,
     GenerationNotFoundError,
     ImageNotFoundError,
     NothingToRollBackError,
@@ -79,11 +90,17 @@ __all__ = [
     "ArchitectureError",
     "BackupError",
     "CancelledOperationError",
+    "CloudflareBusyError",
+    "CloudflareError",
+    "CloudflareLoginError",
+    "CloudflareUnreachableError",
     "CommandError",
     "ConfigNotFoundError",
     "ConfigTamperedError",
     "CorruptGenerationError",
     "DiskLowError",
+    "DomainTakenError",
+    "EdgeError",
     "Exit",
     "Failure",
     "ForbiddenError",
@@ -106,6 +123,7 @@ __all__ = [
     "ProgramMissingError",
     "ProgramTooOldError",
     "PvdifyError",
+    "RecordInTheWayError",
     "RefusedError",
     "RegistryLoginError",
     "RegistryUnreachableError",
@@ -121,10 +139,12 @@ __all__ = [
     "StateTooNewError",
     "TokenInvalidError",
     "TooLargeError",
+    "TunnelNotFoundError",
     "UnauthorizedError",
     "UnhealthyError",
     "UnitFailedError",
     "UnreachableError",
+    "ZoneNotFoundError",
     "class_of",
     "told",
 ]

@@ -238,3 +238,19 @@ class OperationFailedError(HostError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message, hint=failure.hint)
         self.failure = failure
+
+
+class EdgeError(HostError):
+    """The edge refused a change or does not answer."""
+
+    code = "edge-failed"
+
+
+class DomainTakenError(RefusedError):
+    """A name leads to another app."""
+
+    code = "domain-taken"
+
+    def __init__(self, name: str, app: str) -> None:
+        super().__init__(f"cannot give {name} away: it is {app}'s", hint=f"pvdify domains:remove {app} {name}")
+        self.name = name

@@ -28,6 +28,7 @@ class AppSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):
     created_at: str
     release: int | None = None
     bind_port: int = 0
+    in_maintenance: bool = False
     is_edited: bool = False
 
 
@@ -59,7 +60,15 @@ class AppInfo(Answer, frozen=True, kw_only=True, omit_defaults=False):
     release_command: tuple[str, ...]
     created_at: str
     updated_at: str
+    in_maintenance: bool = False
     pending_changes: tuple[str, ...] = ()
+
+
+class Maintenance(Answer, frozen=True, kw_only=True, omit_defaults=False):
+    """Whether visitors of an app get a page instead of an answer."""
+
+    app: str
+    is_on: bool
 
 
 class ReleaseSummary(Answer, frozen=True, kw_only=True, omit_defaults=False):

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from pvdify.model.bookmark import OPERATION_PATTERN
 from pvdify.model.names import APP_PATTERN, RESERVED_APPS, AppName
+from pvdify.model.page import Page
 from pvdify.model.patterns import closed
 
 FORMAT: Final = 1
@@ -35,6 +36,7 @@ _FILE: Final = re.compile(
     closed(
         rf"apps/(?P<app>{APP_PATTERN})/(?:(?P<slot>slot\.toml|\.slot\.toml\.before)|releases/v(?P<release>{_VERSION})\.toml)"
         rf"|(?:apps/(?P<owner>{APP_PATTERN})/config|secrets/(?P<host>host))/c(?P<config>{_VERSION})\.(?P<part>toml|sops\.json)"
+        rf"|apps/(?P<shows>{APP_PATTERN})/pages/(?P<page>{'|'.join(Page)})\.html"
         rf"|operations/(?P<journal>{OPERATION_PATTERN}(?:\.{APP_PATTERN})?\.jsonl)"
         rf"|(?P<single>{'|'.join(re.escape(path) for path in (MANIFEST, TOKENS, KEYS, SETTINGS))})"
     )
@@ -62,6 +64,7 @@ class Restoring(_Record, frozen=True, kw_only=True):
     """`restore.json`: a restore that is not through yet. Until all *is_unpacked* the directory is half a host; then apps still have to come up.
 
     *volumes* are those that it unpacks, *journals* those that were here before; *starting* are apps that ran, *fetching* such as were stopped.
+    *is_edge_waiting*: nobody is let in yet.
     """
 
     id: str
@@ -70,6 +73,7 @@ class Restoring(_Record, frozen=True, kw_only=True):
     journals: tuple[str, ...] = ()
     starting: tuple[AppName, ...] = ()
     fetching: tuple[AppName, ...] = ()
+    is_edge_waiting: bool = False
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -90,6 +94,7 @@ class Kind(StrEnum):
 
     SLOT = "slot"
     RELEASE = "release"
+    PAGE = "page"
     CONFIG = "config"
     JOURNAL = "journal"
     SINGLE = "single"
@@ -116,13 +121,13 @@ def place_of(path: str) -> Place | None:
     if match is None:
         return None
     said = match.groupdict(default="")
-    if {said["app"], said["owner"]} & RESERVED_APPS:
+    if {said["app"], said["owner"], said["shows"]} & RESERVED_APPS:
         return None
     return Place(
         kind=next(kind for kind in Kind if said[kind]),
-        app=said["app"] or said["owner"] or said["host"],
+        app=said["app"] or said["owner"] or said["shows"] or said["host"],
         version=int(said["release"] or said["config"] or 0),
-        name=said["slot"] or said["part"] or said["journal"] or said["single"],
+        name=said["slot"] or said["part"] or said["page"] or said["journal"] or said["single"],
     )
 
 

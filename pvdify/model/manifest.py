@@ -7,7 +7,9 @@ from typing import Final
 import msgspec
 
 from pvdify.model.config import ConfigPin
+from pvdify.model.edge import EdgeSettings
 from pvdify.model.names import WEB, Instance
+from pvdify.model.page import Page
 from pvdify.model.slot import Environment
 
 IDS_FIRST: Final = 2_200_000_000
@@ -56,7 +58,7 @@ class SlotStamp(_Row, frozen=True, kw_only=True):
 
 
 class AppRow(_Row, frozen=True, kw_only=True):
-    """One app in one generation."""
+    """One app in one generation. *pages* are those of its own: the SHA-256 of what the operator wrote."""
 
     name: str
     environment: Environment
@@ -74,6 +76,9 @@ class AppRow(_Row, frozen=True, kw_only=True):
     router: RouterRow = RouterRow()
     slot: SlotStamp | None = None
     config: ConfigPin | None = None
+    domains: tuple[str, ...] = ()
+    in_maintenance: bool = False
+    pages: dict[Page, str] = msgspec.field(default_factory=dict)
 
     def live_instances(self) -> tuple[InstanceRow, ...]:
         """The instances that the target wants, in a stable order."""
@@ -108,6 +113,7 @@ class Manifest(_Row, frozen=True, kw_only=True):
     apps: dict[str, AppRow]
     retained: tuple[Retained, ...] = ()
     programs: dict[str, str] = msgspec.field(default_factory=dict)
+    edge: EdgeSettings = EdgeSettings()
 
     def ports(self) -> frozenset[int]:
         """Every instance port that is spoken for."""

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from pvdify.errors import SpecError
+from pvdify.model.domain import DomainText, domain_name
 from pvdify.model.names import WEB, AppName, ProcessName
 from pvdify.model.patterns import closed
 from pvdify.model.quantity import Cpu, Duration, Size, seconds
@@ -109,7 +110,7 @@ class Slot(_Spec, frozen=True, kw_only=True):
     processes: dict[ProcessName, Process] = msgspec.field(default_factory=lambda: {WEB: Process()})
     bind_port: FrontPort | None = None
     port: ContainerPort | None = None
-    domains: tuple[str, ...] = ()
+    domains: tuple[DomainText, ...] = ()
     resources: Resources | None = None
     healthcheck: Healthcheck | None = None
     env: dict[EnvKey, EnvValue] = msgspec.field(default_factory=dict)
@@ -140,8 +141,17 @@ class Slot(_Spec, frozen=True, kw_only=True):
         if self.capabilities is not None and (unknown := set(self.capabilities) - set(DEFAULT_CAPABILITIES)):
             message = f"capabilities {', '.join(sorted(unknown))} cannot be added, only {', '.join(DEFAULT_CAPABILITIES)} kept"
             raise ValueError(message)
+        _check_domains(self)
         _check_volumes(self)
         _check_characters(self)
+
+
+def _check_domains(slot: Slot) -> None:
+    for text in slot.domains:
+        try:
+            domain_name(text)
+        except SpecError as error:
+            raise ValueError(error.message) from error
 
 
 def _check_volumes(slot: Slot) -> None:

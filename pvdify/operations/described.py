@@ -195,7 +195,7 @@ class Described:
         }
 
     def _problems(self) -> set[int]:
-        found = {*WITH_TOKEN, 403, 422}
+        found = {*WITH_TOKEN, 403, 422, *self.route.problems}
         if self.route.method != "GET":
             found |= {404, 409}
         if self.route.parameters():

@@ -25,7 +25,7 @@ from pvdify.model.patch import ProcessPatch, ResourcesPatch
 from pvdify.model.release import AppStatus, ReleaseStatus
 from pvdify.model.scope import Scope
 from pvdify.model.slot import Environment, Healthcheck, Process, Resources, Slot
-from pvdify.operations import examples_config
+from pvdify.operations import examples_cloudflare, examples_config, examples_edge, examples_maintenance
 from pvdify.operations.example import Example
 from pvdify.operations.problem import PROTOCOL, Problem, problem_of, protocol_problem
 
@@ -357,6 +357,9 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     ),
     "audit.verify": Example(q.Nothing(), AuditVerdict(lines=2041, is_intact=True)),
     **examples_config.EXAMPLES,
+    **examples_edge.EXAMPLES,
+    **examples_cloudflare.EXAMPLES,
+    **examples_maintenance.EXAMPLES,
 }
 
 

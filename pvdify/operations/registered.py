@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from pvdify.operations import (
     apps,
     backup,
+    cloudflare,
     config,
     declared,
+    domains,
     generations,
     host,
     journal,
     logs,
+    maintenance,
     ps,
     registry,
     releases,
@@ -29,7 +32,21 @@ if TYPE_CHECKING:
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     operation.name: operation
     for noun in (
-        *(apps, releases, config, secrets, ps, logs, registry, declared, generations, host, journal, tokens),
+        apps,
+        releases,
+        config,
+        secrets,
+        domains,
+        cloudflare,
+        maintenance,
+        ps,
+        logs,
+        registry,
+        declared,
+        generations,
+        host,
+        journal,
+        tokens,
         backup,
     )
     for operation in noun.ALL

@@ -69,7 +69,7 @@ class Route(Generic[Q]):
     A scope of *also* is enough as well. *media* is the type of an answer that is text; None where it is JSON, or the lines of a stream.
     A change of which *waits* says so is over in a moment, and answers 200 at its end.
     *app* is the field of the request that names the app, where it is not `app` in the path. *reach* is said only where the path does
-    not show it.
+    not show it, and so are statuses of *problems*.
     """
 
     method: str
@@ -83,6 +83,7 @@ class Route(Generic[Q]):
     also: tuple[Scope, ...] = ()
     reach: Reach | None = None
     waits: Callable[[Q], bool] | None = None
+    problems: tuple[int, ...] = ()
 
     def parameters(self) -> tuple[str, ...]:
         """The fields of the request that are part of the path."""

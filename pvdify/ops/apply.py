@@ -15,13 +15,19 @@ from pvdify.model.requests import Apply, Deploy, Scale
 from pvdify.ops.bring_up import bring_up
 from pvdify.ops.create import create_from
 from pvdify.ops.deploy import Pin, config_in_force, config_meta, deploy, deployed, give_traffic, recorded
+from pvdify.ops.edge import edge_amiss, heal_edge
 from pvdify.ops.heal import amiss, cut_off, heal, heal_host, images_lost
+from pvdify.ops.names import named, put_names
+from pvdify.ops.pages import edited, take_up
 from pvdify.ops.perform import perform
 from pvdify.ops.publish import publish
+from pvdify.ops.recover import recover
 from pvdify.ops.scale import scale
 from pvdify.ops.swap import Note, nothing_else
 from pvdify.plan.apply import Action, Todo, applied, todo
+from pvdify.plan.domains import names_declared
 from pvdify.plan.release import release_of
+from pvdify.render.edge import EDGES
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow, Manifest
@@ -41,6 +47,8 @@ async def plan(host: Host, request: Apply) -> PlanAnswer:
         for name in waiting
         if request.app in {None, name}
     ]
+    edge = await edge_amiss(host, host.state.current())
+    steps += [PlanStep(app="", action="edge", detail=edge)] if edge else []
     for slot in _slots(host, request):
         todos = await _todo(host, slot, drift, deploys=request.deploy)
         steps += [PlanStep(app=one.app, action=one.action.value, detail=one.detail) for one in todos]
@@ -61,6 +69,12 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
     await heal_host(host, running)
     done, not_up = await bring_up(host, running, request.app)
     failures: list[tuple[str, PvdifyError]] = [*not_up.items()]
+    try:
+        if await heal_edge(host, was_spoiled=bool(set(drift) & set(EDGES.values()))):
+            done.append("heal the edge")
+    except PvdifyError as error:
+        failures.append(("the edge", error))
+        running.note(f"the edge: {error.message}")
     for slot in slots:
         is_new = not host.state.has_slot(slot.name)
         try:
@@ -113,7 +127,8 @@ async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool
         for path in drift
         if path.startswith((f"quadlet/pvdify-{slot.name}-v", f"systemd/pvdify-{slot.name}.target"))
     )
-    return todo(slot, row, live=live, declared=declared, drift=mine, deploys=deploys)
+    pages = edited(host, slot.name, row)
+    return todo(slot, row, live=live, declared=declared, drift=mine, pages=pages, deploys=deploys)
 
 
 async def declared_release(host: Host, slot: Slot, live: Release) -> Release | None:
@@ -138,6 +153,14 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 app=app,
                 actor=asked,
                 run=lambda h, r: create_from(h, r, slot, writes=False),
+            )
+        case Action.DOMAINS:
+            await perform(
+                host,
+                "domains.set",
+                app=app,
+                actor=asked,
+                run=lambda h, r: _names_as_declared(h, r, slot),
             )
         case Action.DEPLOY:
             await perform(
@@ -164,8 +187,18 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
                 actor=asked,
                 run=lambda h, r: scale(h, r, Scale(app=app, processes=counts)),
             )
+        case Action.PAGES:
+            await perform(host, "pages", app=app, actor=asked, run=take_up)
         case Action.HEAL:
             await perform(host, "heal", app=app, actor=asked, run=heal)
+
+
+async def _names_as_declared(host: Host, running: Running, slot: Slot) -> Changed:
+    """Put the names that *slot* declares in force; the slot stays as it is, whatever becomes of that."""
+    await recover(host, running, slot.name)
+    row, names = host.row(slot.name), names_declared(slot)
+    await put_names(host, running, slot.name, names)
+    return named(running, row, names)
 
 
 async def release_again(

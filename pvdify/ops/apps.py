@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from pvdify.errors import HostError
+from pvdify.errors import HostError, SpecError
 from pvdify.model.answers import AppInfo, Apps, AppSummary
 from pvdify.model.names import instance_pattern
 from pvdify.model.release import AppStatus
 from pvdify.model.slot import words
+from pvdify.ops.pages import edited
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
@@ -24,7 +25,7 @@ _PATIENCE: Final = 20.0
 async def list_apps(host: Host, _request: Nothing) -> Apps:
     """Every app, from the manifest in force, one question to systemd and one stat per slot."""
     manifest = host.state.current()
-    active = await _active(host, instance_pattern("*"))
+    active = await active_units(host, instance_pattern("*"))
     return Apps(
         apps=tuple(
             AppSummary(
@@ -35,6 +36,7 @@ async def list_apps(host: Host, _request: Nothing) -> Apps:
                 created_at=row.created_at,
                 release=row.live,
                 bind_port=row.front,
+                in_maintenance=row.in_maintenance,
                 is_edited=host.state.is_edited(row),
             )
             for row in manifest.apps.values()
@@ -50,7 +52,7 @@ async def app_info(host: Host, request: ForApp) -> AppInfo:
     return AppInfo(
         name=row.name,
         environment=slot.environment,
-        status=status_of(row, await _active(host, instance_pattern(row.name))),
+        status=status_of(row, await active_units(host, instance_pattern(row.name))),
         image=row.image or slot.image or "",
         release=row.live,
         warm=row.warm,
@@ -67,11 +69,22 @@ async def app_info(host: Host, request: ForApp) -> AppInfo:
         release_command=words(slot.release_command),
         created_at=row.created_at,
         updated_at=row.updated_at,
-        pending_changes=("slot.toml was edited since the last apply",) if host.state.is_edited(row) else (),
+        in_maintenance=row.in_maintenance,
+        pending_changes=_pending(host, row),
     )
 
 
-async def _active(host: Host, pattern: str) -> frozenset[UnitName]:
+def _pending(host: Host, row: AppRow) -> tuple[str, ...]:
+    """What somebody edited and `apply` has not taken up yet."""
+    found = ["slot.toml"] if host.state.is_edited(row) else []
+    try:
+        found += [f"pages/{page.value}.html" for page in edited(host, row.name, row)]
+    except SpecError as error:
+        return (error.message,)
+    return tuple(f"{one} was edited since the last apply" for one in found)
+
+
+async def active_units(host: Host, pattern: str) -> frozenset[UnitName]:
     """The units of *pattern* that are up; who asks is waiting, so systemd has some seconds for it, even in a long reload."""
     try:
         with anyio.fail_after(_PATIENCE):

@@ -14,6 +14,7 @@ from pvdify.model.caller import Asked
 from pvdify.model.event import Outcome
 from pvdify.model.image import image_ref
 from pvdify.ops.deploy import fetched
+from pvdify.ops.edge import followed
 from pvdify.ops.locking import held
 from pvdify.ops.perform import perform
 from pvdify.ops.publish import publish
@@ -45,7 +46,7 @@ async def bring_all_up(host: Host, running: Running, *, what: str) -> Changed:
 
 
 async def bring_up(host: Host, running: Running, app: str | None = None) -> tuple[list[str], dict[str, PvdifyError]]:
-    """Start the apps (or just *app*) that ran, and fetch the images of those that did not.
+    """Start the apps (or just *app*) that ran, and fetch the images of those that did not; then let the public in by the edge.
 
     Answer what was done, and what failed, which does not stop the others.
     """
@@ -72,7 +73,11 @@ async def bring_up(host: Host, running: Running, app: str | None = None) -> tupl
         done.append(what)
         restoring = restoring.without(name)
         host.state.backups.note(restoring)
-    if not restoring.waiting:
+    if app is None and restoring.is_edge_waiting:
+        restoring = msgspec.structs.replace(restoring, is_edge_waiting=False)
+        host.state.backups.note(restoring)
+        await followed(host, running)
+    if not restoring.waiting and not restoring.is_edge_waiting:
         host.state.backups.forget()
     return done, failures
 

@@ -19,10 +19,12 @@ from pvdify.model.requests import Deploy
 from pvdify.ops.apply import declared_release, note_declared, release_again
 from pvdify.ops.deploy import deployed, fetched
 from pvdify.ops.explain import says_unchanged
+from pvdify.ops.names import names_as_before, put_names
 from pvdify.ops.publish import publish
 from pvdify.ops.recover import recover
 from pvdify.ops.scale import bring_to
 from pvdify.plan.apply import Action, Todo, applied, todo
+from pvdify.plan.domains import check_owner, differs, names_declared
 from pvdify.plan.release import formation_of
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ async def change_app(host: Host, running: Running, request: ChangeApp) -> Change
     if slot == before:
         text = f"{app} is declared so already; nothing to do"
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text, app=app, release=row.live)
+    names = names_declared(slot)
+    check_owner(host.state.current().apps.values(), host.state.current().edge, app, names)
     live = host.state.release(app, row.live) if row.live is not None else None
     declared = await _declared(host, running, row, slot, live)
     steps = () if row.is_stopped or live is None else todo(slot, row, live=live, declared=declared)
@@ -55,6 +59,8 @@ async def change_app(host: Host, running: Running, request: ChangeApp) -> Change
         async with running.step("declare"):
             stamp = host.state.redeclare(slot)
             running.note("slot.toml is written", data={"slot": stamp.sha256})
+        if differs(row, names):
+            await put_names(host, running, app, names, step="names")
         if live is None or row.is_stopped:
             is_same = live is None or (declared is not None and same_release(live, declared))
             changed = await _declared_only(host, running, slot, is_applied=is_same)
@@ -62,7 +68,9 @@ async def change_app(host: Host, running: Running, request: ChangeApp) -> Change
             changed = await _carried_out(host, running, slot, live, steps, note=partial(_applied, slot, stamp))
     except BaseException as error:
         if stamp and not running.has_switched and not running.is_between:  # else the next command finishes or undoes it
-            _take_back(host, running, stamp, error)
+            with anyio.CancelScope(shield=True):
+                await names_as_before(host, running, app, row.domains, stamp=row.slot)
+            take_back(host, running, stamp, error)
         raise
     host.state.confirm(app)
     return changed
@@ -105,7 +113,7 @@ async def _carried_out(
                 changed = await release_again(host, running, slot, note=note)
             case Action.SCALE:
                 changed = await bring_to(host, running, live, formation_of(slot), words=one.detail, note=note)
-            case Action.CREATE | Action.HEAL:
+            case Action.CREATE | Action.DOMAINS | Action.PAGES | Action.HEAL:
                 continue
     if not running.has_switched:
         await note_declared(host, running, slot)
@@ -133,7 +141,7 @@ def _applied(slot: Slot, stamp: SlotStamp, row: AppRow) -> AppRow:
     return applied(row, slot, stamp)
 
 
-def _take_back(host: Host, running: Running, stamp: SlotStamp, error: BaseException) -> None:
+def take_back(host: Host, running: Running, stamp: SlotStamp, error: BaseException) -> None:
     """Declare again what was declared before, and have *error* say so; if even that fails, the next command on the app does it."""
     running.is_between = True
     try:

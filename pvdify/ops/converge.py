@@ -32,8 +32,10 @@ async def converge(host: Host, running: Running, app: str) -> None:
     row = host.state.current().apps.get(app)
     live = tuple(one.instance(app) for one in row.live_instances()) if row else ()
     await _start(host, running, app, live)
+    if row is not None:
+        host.state.held.forget(row.front)
     if row is not None and await host.router.is_running():
-        await route(host, app, reload=False)
+        await route(host, app)
     extra = await leftovers(host, app, live)
     if extra:
         await _end(host, running, app, row, extra)

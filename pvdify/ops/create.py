@@ -13,6 +13,7 @@ from pvdify.model.image import image_ref
 from pvdify.model.manifest import AppRow, Manifest
 from pvdify.model.names import app_name, process_name
 from pvdify.model.slot import Slot
+from pvdify.ops.edge import followed
 from pvdify.ops.publish import Change, publish
 from pvdify.ops.recover import recover
 from pvdify.ops.reload import reload_router
@@ -49,12 +50,14 @@ async def create_from(host: Host, running: Running, slot: Slot, *, writes: bool)
             published = await publish(host, running, app=app, change=_new_row(host, slot), reason=f"{app}: create")
         async with running.step("route"):
             await reload_router(host)
+        await followed(host, running)
     except BaseException:
         with anyio.CancelScope(shield=True), running.between():
             async with running.step("undo"):
                 await publish(host, running, app=app, change=_nothing, reason=f"{app}: not created")
                 if writes:
                     host.state.remove_app(app)
+            await followed(host, running)
         raise
     front = published.row(app).front
     return Changed(

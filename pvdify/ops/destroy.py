@@ -8,6 +8,8 @@ import anyio
 
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
+from pvdify.ops.dns import unpoint_all
+from pvdify.ops.edge import followed
 from pvdify.ops.recover import recover
 from pvdify.ops.remove import remove
 from pvdify.ops.stop import halt
@@ -26,8 +28,10 @@ async def destroy_app(host: Host, running: Running, request: DestroyApp) -> Chan
     running.note("volumes go too" if request.volumes else "volumes stay", data={"volumes": request.volumes})
     if row.live_instances():
         await halt(host, running, row)
+    await unpoint_all(host, running)
     with anyio.CancelScope(shield=True), running.between():
         kept = await remove(host, running, app, volumes=request.volumes)
+        await followed(host, running)
     text = f"{app} is gone" + (f"; volumes kept: {', '.join(kept)}" if kept else "")
     return Changed(
         operation=running.id,

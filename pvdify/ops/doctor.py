@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import PvdifyError
-from pvdify.model.answers import Doctor
+from pvdify.model.answers import Check, CheckStatus, Doctor
+from pvdify.model.edge import EdgeKind
 from pvdify.model.names import UnitName
 from pvdify.ops import doctor_secrets
 from pvdify.ops.checks import Checks, fail, ok, warn
 from pvdify.ops.deploy import DISK_FLOOR
+from pvdify.ops.edge import is_run_here
+from pvdify.ops.ingress import check_tunnel
 from pvdify.ops.move import servers
-from pvdify.ops.publish import programs, validate
+from pvdify.ops.publish import programs
+from pvdify.ops.validate import validate
+from pvdify.ops.way import edge_link, ways
+from pvdify.render.edge import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pvdify.model.answers import Check
     from pvdify.model.manifest import AppRow, Manifest
     from pvdify.model.requests import Nothing
     from pvdify.ops.host import Host
@@ -128,6 +133,39 @@ async def _apps(host: Host) -> Checks:
             yield fail(row.name, error.message, error.hint)
 
 
+async def _edge(host: Host) -> Checks:
+    """The edge, and the whole way to every app by every name; nobody is waited for longer than some seconds."""
+    manifest = host.state.current()
+    kind = manifest.edge.kind
+    wanted = [(row, names) for row in manifest.apps.values() if (names := names_of(row, manifest.edge))]
+    count = sum(len(names) for _, names in wanted)
+    if kind is EdgeKind.NONE and not manifest.edge.forwards:
+        words = f"none; {count} names come by a proxy of your own" if count else "none, and no app has a name"
+        yield ok("edge", words)
+        return
+    if kind is EdgeKind.NONE:
+        up = "a proxy of your own is in front"
+    elif await is_run_here(host, manifest.edge):
+        up = f"{kind.value} {await host.edges[kind].version()} is up"
+    else:
+        tunnel = await check_tunnel(host, manifest.edge)
+        up = f"the tunnel {tunnel.name} is {tunnel.status}"
+        if not tunnel.is_up:
+            yield fail("edge", f"{up}: nobody runs it", "systemctl status cloudflared, on whichever host does")
+            return
+    link = await edge_link(host, manifest)
+    if link.status is not CheckStatus.OK:
+        yield Check(name="edge", status=link.status, detail=link.detail, hint=link.hint)
+        return
+    broken = 0
+    for way in await ways(host, wanted):
+        worst = [one for one in way.links if one.status is not CheckStatus.OK and one.detail == way.reason]
+        broken += len(worst)
+        for one in worst:
+            yield Check(name=f"domain of {way.app}", status=one.status, detail=one.detail, hint=one.hint)
+    yield ok("edge", f"{up}; {count - broken} of {count} names lead to a release that answers")
+
+
 async def _api(host: Host) -> Checks:
     """The API runs only while somebody asks it: what is there all the time are its sockets."""
     statuses = await host.systemd.show(*_SOCKETS, *_SERVICES)
@@ -179,6 +217,7 @@ _LOOKS: Final[dict[str, Callable[[Host], Checks]]] = {
     "artefacts": _whole_tree,
     "disk": _disk,
     "router": _router,
+    "edge": _edge,
     "api": _api,
     **doctor_secrets.LOOKS,
     "apps": _apps,

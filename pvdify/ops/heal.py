@@ -15,7 +15,7 @@ from pvdify.ops.locking import held
 from pvdify.ops.move import servers
 from pvdify.ops.publish import healed
 from pvdify.ops.recover import recover
-from pvdify.ops.reload import load, reload_router
+from pvdify.ops.reload import is_behind, load, reload_router
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
@@ -70,11 +70,13 @@ async def amiss(host: Host, row: AppRow) -> tuple[str, ...]:
 
 
 async def heal_host(host: Host, running: Running) -> None:
-    """Write the host's own drifted artefacts again, and let the router and systemd read them."""
+    """Write the host's own drifted artefacts again, and let the router and systemd read them; the router also where it did not yet."""
     if any(not path.startswith("quadlet/") for path in host.state.drift(host.state.current().number)):
         await mended(host, running)
         await reload_router(host)
         await load(host, "", at_least=host.state.current().number)
+    elif await host.router.is_running() and await is_behind(host):
+        await reload_router(host)
 
 
 async def mended(host: Host, running: Running) -> tuple[str, ...]:

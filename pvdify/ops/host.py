@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from pvdify.errors import AppNotFoundError, StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pvdify.model.edge import EdgeKind
     from pvdify.model.manifest import AppRow
     from pvdify.model.place import Place
     from pvdify.model.slot import Slot
@@ -21,11 +24,13 @@ if TYPE_CHECKING:
         Podman,
         Ports,
         Quadlet,
+        Resolver,
         Router,
         Seal,
         Secrets,
         Systemd,
     )
+    from pvdify.ports.edge import Cloudflare, Edge
     from pvdify.store.state import State
 
 
@@ -63,6 +68,11 @@ class Host:
         return self.ports.network
 
     @property
+    def resolver(self) -> Resolver:
+        """Where names lead."""
+        return self.ports.resolver
+
+    @property
     def logs(self) -> Logs:
         """The journal."""
         return self.ports.logs
@@ -91,6 +101,16 @@ class Host:
     def lockbox(self) -> Lockbox:
         """Long streams that only the holders of a key read."""
         return self.ports.lockbox
+
+    @property
+    def edges(self) -> Mapping[EdgeKind, Edge]:
+        """The programs that can bring the public here, by kind."""
+        return self.ports.edges
+
+    @property
+    def cloudflare(self) -> Cloudflare:
+        """Cloudflare's API."""
+        return self.ports.cloudflare
 
     @property
     def clock(self) -> Clock:

@@ -22,24 +22,49 @@ _LOGINS: Final = "logins"
 
 async def logins(host: Host) -> dict[str, str]:
     """The logins for registries, `user:password` by registry. This needs neither sops nor the age key."""
-    async with held(host.state.vault.try_host_share):
-        return await _logins(host)
+    return _read_logins(await host_secret(host, _LOGINS))
 
 
 async def keep_logins(host: Host, change: Mapping[str, str | None], *, actor: str) -> dict[str, str]:
     """Keep other logins, or forget those that are None; all that there are now."""
     async with held(host.state.vault.try_host):
-        known = {name: login for name, login in {**await _logins(host), **change}.items() if login is not None}
+        before = _read_logins(await _open(host, _LOGINS))
+        known = {name: login for name, login in {**before, **change}.items() if login is not None}
         await _keep(host, {_LOGINS: msgspec.json.encode(known, order="sorted") if known else None}, actor=actor)
     return known
 
 
-async def _logins(host: Host) -> dict[str, str]:
+async def keep_host_secrets(host: Host, change: Mapping[str, bytes | None], *, actor: str) -> None:
+    """Keep secrets of the host, in the place of earlier ones of these names; None forgets one."""
+    async with held(host.state.vault.try_host):
+        await _keep(host, change, actor=actor)
+
+
+async def host_secret_names(host: Host) -> tuple[str, ...]:
+    """The names of all secrets of the host. Nothing is opened."""
+    async with held(host.state.vault.try_host_share):
+        meta = _newest(host)
+    return tuple(meta.files) if meta else ()
+
+
+async def host_secret(host: Host, name: str) -> bytes | None:
+    """One of the host's secrets, as it is sealed: this needs neither sops nor the age key. None if there is none of that name."""
+    async with held(host.state.vault.try_host_share):
+        return await _open(host, name)
+
+
+async def _open(host: Host, name: str) -> bytes | None:
+    """The secret *name*. The caller has a lock on the host's secrets, or a share of one."""
     meta = _newest(host)
-    if meta is None or _LOGINS not in meta.files:
+    if meta is None or name not in meta.files:
+        return None
+    sealed = host.state.configs.sealed(HOST, meta, name)
+    return await host.seal.unseal(meta.pin().credential(HOST, name), sealed)
+
+
+def _read_logins(data: bytes | None) -> dict[str, str]:
+    if data is None:
         return {}
-    sealed = host.state.configs.sealed(HOST, meta, _LOGINS)
-    data = await host.seal.unseal(meta.pin().credential(HOST, _LOGINS), sealed)
     try:
         return msgspec.json.decode(data, type=dict[str, str])
     except msgspec.MsgspecError as error:

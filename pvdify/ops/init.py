@@ -26,7 +26,7 @@ async def init(host: Host, request: Init) -> Initialised:
         await ready(host, seal=request.seal or host.state.vault.settings().seal)
         was_there = host.state.has_generation()
         if not was_there:
-            files = {one.path: one.text.encode() for one in host_artefacts({}, host.place)}
+            files = {one.path: one.text.encode() for one in host_artefacts({}, NONE.edge, host.place)}
             staged = host.state.stage(
                 parent=NONE,
                 files=files,

@@ -9,6 +9,7 @@ import anyio
 
 from pvdify.errors import RouterError
 from pvdify.ops.locking import held
+from pvdify.ops.reload import is_behind
 from pvdify.ports import Server, Workers
 
 if TYPE_CHECKING:
@@ -36,16 +37,25 @@ def servers(row: AppRow) -> tuple[Server, ...]:
     )
 
 
-async def route(host: Host, app: str, *, reload: bool) -> None:
+async def route(host: Host, app: str) -> None:
     """Make the router send new requests of *app* to the live instances of the generation in force, and to nothing else.
 
-    With *reload* it reads its file again first: how an app is checked or held is not something that can be told at run time.
+    It reads its file again first where that says more than a running worker can be told: how an app is checked or held, or what is
+    shown where it does not answer.
     """
     async with held(host.state.try_router_lock):
-        if reload:
+        host.state.held.forget(host.row(app).front)
+        if await is_behind(host):
             await host.router.reload()
         row = host.row(app)
         await host.router.reconcile(app, servers(row))
+
+
+async def hold(host: Host, app: str) -> None:
+    """Keep new requests of *app* waiting until it is routed again, also in a worker that a reload brings."""
+    async with held(host.state.try_router_lock):
+        host.state.held.note(host.row(app).front)
+        await host.router.hold(app)
 
 
 async def read_back(host: Host, app: str) -> None:
@@ -71,7 +81,7 @@ async def read_back(host: Host, app: str) -> None:
             )
         reads = 0
         await anyio.sleep(0.05)
-        await route(host, app, reload=False)
+        await route(host, app)
 
 
 async def drain(host: Host, app: str, leaving: tuple[Instance, ...], *, patience: float) -> bool:

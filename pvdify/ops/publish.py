@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from pvdify.errors import HostError, ProgramTooOldError, PvdifyError
+from pvdify.errors import ProgramTooOldError
 from pvdify.model.manifest import AppRow, Manifest, Retained
 from pvdify.model.names import UnitName, instance_of
+from pvdify.ops.edge import forget, remember
 from pvdify.ops.locking import held
+from pvdify.ops.validate import validate
+from pvdify.render.edge import EDGES, edge_artefacts
 from pvdify.render.environment import prepare
-from pvdify.render.tree import Artefact, app_artefacts, host_artefacts
+from pvdify.render.pages import owner_of
+from pvdify.render.tree import Artefact, app_artefacts, host_artefacts, made_of, page_artefact
 
 if TYPE_CHECKING:
+    from pvdify.model.edge import EdgeSettings
+    from pvdify.model.page import Page
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 
 Change = Callable[[Manifest], Awaitable[AppRow | None]]
-CONFIG: Final = "haproxy/haproxy.cfg"
 SYSTEMD_FLOOR: Final = 254
 PODMAN_FLOOR: Final = (5, 3, 0)
 NEWER: Final = "use Debian 13, Ubuntu 26.04, Fedora 41, RHEL 10, NixOS 25.05 or newer"
@@ -51,8 +56,9 @@ async def publish(
     reason: str,
     extra: Callable[[AppRow], tuple[Artefact, ...]] | None = None,
     retained: Callable[[Manifest], tuple[Retained, ...]] | None = None,
+    edge: EdgeSettings | None = None,
 ) -> Published:
-    """Put what *change* makes of the row of *app* in force, durably; None for a row removes the app.
+    """Put what *change* makes of the row of *app* in force, durably; None for a row removes the app. *edge* is another edge of the host.
 
     Held: the host lock, for as long as it takes to read, render, validate and flip. Nothing is reloaded and nothing started.
     A refusal by a validator leaves the generation in force as it was.
@@ -64,13 +70,20 @@ async def publish(
         if row is not None:
             apps[app] = row
         kept = retained(parent) if retained else parent.retained
-        if row == parent.apps.get(app) and extra is None and kept == parent.retained:
+        edge = edge or parent.edge
+        if row == parent.apps.get(app) and extra is None and kept == parent.retained and edge == parent.edge:
             return Published(manifest=parent, parent=parent, units={}, is_new=False)
-        versions = await programs(host)
-        artefacts = _artefacts(host, row, apps, extra)
+        before = parent.apps.get(app)
+        is_own_same = extra is None and row is not None and before is not None and made_of(row) == made_of(before)
+        artefacts = _artefacts(host, None if is_own_same else row, apps, edge, extra)
         files = {one.path: one.text.encode() for one in artefacts}
         changed = {path: text for path, text in files.items() if parent.files.get(path) != sha256(text).hexdigest()}
-        removed = frozenset(path for path in parent.files if _owner(path) == app and path not in files)
+        gone = () if is_own_same else tuple(path for path in parent.files if _owner(path) == app)
+        removed = frozenset(path for path in gone if path not in files)
+        removed |= frozenset(path for path in parent.files if path in EDGES.values() and path not in files)
+        removed |= frozenset(path for path in parent.files if _is_given_up(path, apps))
+        # what no unit is changed by does not ask again which programs read them
+        versions = await programs(host) if any(map(_is_unit, {*changed, *removed})) else parent.programs
         staged = await anyio.to_thread.run_sync(
             lambda: host.state.stage(
                 parent=parent,
@@ -83,6 +96,7 @@ async def publish(
                 reason=reason,
                 at=host.now(),
                 programs=versions,
+                edge=edge,
                 heal=lambda path: healed(host, parent, path),
             )
         )
@@ -93,7 +107,12 @@ async def publish(
             host.state.discard(staged)
             raise
         with anyio.CancelScope(shield=True):
+            is_edge_new = not {*changed, *removed}.isdisjoint(EDGES.values())
+            # killed from here on, a boot may start the edge with names that recovery takes back
+            noted = forget(host) if is_edge_new else None
             manifest = await anyio.to_thread.run_sync(host.state.commit, staged)
+            if is_edge_new:
+                remember(host, manifest, noted)
         running.generation = manifest.number
         running.note(f"generation {manifest.number}", data={"generation": manifest.number})
         new = {
@@ -102,46 +121,6 @@ async def publish(
             if f"quadlet/{unit.removesuffix('.service')}.container" in changed
         }
         return Published(manifest=manifest, parent=parent, units=new, is_new=True)
-
-
-async def validate(
-    host: Host, tree: Path, paths: tuple[str, ...], *, dropped: tuple[UnitName, ...] = ()
-) -> Mapping[UnitName, bytes]:
-    """Let the real programs read the files *paths* of *tree*, and see that what is *dropped* does not run.
-
-    Answer the units that Quadlet makes of the files.
-    """
-    quadlets = tuple(sorted(Path(path).name for path in paths if path.startswith("quadlet/")))
-    others = {UnitName(Path(path).name): (tree / path).read_bytes() for path in paths if path.startswith("systemd/")}
-    units: dict[UnitName, bytes] = {}
-    failures: list[PvdifyError] = []
-
-    async def unit_files() -> None:
-        if quadlets:
-            units.update(await host.quadlet.generate(tree / "quadlet", quadlets))
-        if units or others:
-            await host.quadlet.verify({**units, **others})
-
-    async def config() -> None:
-        if CONFIG in paths:
-            await host.router.check(tree / CONFIG)
-
-    async def stopped() -> None:
-        await _refuse_running(host, dropped)
-
-    async def caught(check: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await check()
-        except PvdifyError as error:
-            failures.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(caught, unit_files)
-        tasks.start_soon(caught, config)
-        tasks.start_soon(caught, stopped)
-    if failures:
-        raise failures[0]
-    return units
 
 
 async def programs(host: Host) -> dict[str, str]:
@@ -165,9 +144,11 @@ async def ready_to_render() -> None:
 
 def healed(host: Host, manifest: Manifest, path: str) -> bytes | None:
     """What the file *path* of *manifest* was, made again from its app's row and releases; None if it can't be."""
+    if (own := owner_of(path)) is not None:
+        return _page_again(host, manifest, *own)
     owner = _owner(path)
     row = manifest.apps.get(owner) if owner else None
-    artefacts = _artefacts(host, row, manifest.apps, None)
+    artefacts = _artefacts(host, row, manifest.apps, manifest.edge, None)
     return next((one.text.encode() for one in artefacts if one.path == path), None)
 
 
@@ -175,6 +156,7 @@ def _artefacts(
     host: Host,
     row: AppRow | None,
     apps: Mapping[str, AppRow],
+    edge: EdgeSettings,
     extra: Callable[[AppRow], tuple[Artefact, ...]] | None,
 ) -> tuple[Artefact, ...]:
     own: tuple[Artefact, ...] = ()
@@ -183,20 +165,29 @@ def _artefacts(
             version: host.state.release(row.name, version) for version in {one.release for one in row.instances}
         }
         own = app_artefacts(row, releases, host.place) + (extra(row) if extra else ())
-    return own + host_artefacts(apps, host.place)
+    return own + host_artefacts(apps, edge, host.place) + edge_artefacts(apps, edge, host.place)
 
 
-async def _refuse_running(host: Host, units: tuple[UnitName, ...]) -> None:
-    for status in await host.systemd.show(*units) if units else ():
-        if status.is_active:
-            raise HostError(
-                f"cannot drop {status.unit} from the generation: it is still {status.active}",
-                hint=f"stop it with `systemctl stop {status.unit}`",
-            )
+def _page_again(host: Host, manifest: Manifest, app: str, page: Page) -> bytes | None:
+    """The page as it was, if what the operator wrote still is what it was made of."""
+    row, html = manifest.apps.get(app), host.state.pages.read(app).get(page)
+    if row is None or html is None or sha256(html).hexdigest() != row.pages.get(page):
+        return None
+    return page_artefact(app, page, html).text.encode()
+
+
+def _is_given_up(path: str, apps: Mapping[str, AppRow]) -> bool:
+    """Whether *path* is a page of an app that has it no longer."""
+    own = owner_of(path)
+    return own is not None and (own[0] not in apps or own[1] not in apps[own[0]].pages)
 
 
 def _instances(paths: frozenset[str]) -> tuple[UnitName, ...]:
     return tuple(sorted(one.unit for path in paths if (one := instance_of(Path(path).stem)) is not None))
+
+
+def _is_unit(path: str) -> bool:
+    return path.startswith(("quadlet/", "systemd/"))
 
 
 def _owner(path: str) -> str | None:

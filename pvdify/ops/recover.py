@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 from pvdify.errors import AppBusyError, PvdifyError
 from pvdify.model.event import EventKind, OperationRecord, Outcome
 from pvdify.ops.converge import converge
+from pvdify.ops.edge import follow, followed
 from pvdify.ops.locking import held
+from pvdify.ops.names import names_as_before
 from pvdify.ops.perform import OF_SECRETS
 from pvdify.ops.remove import remove
 from pvdify.ops.running import Running
-from pvdify.plan.history import CHANGE, CONFIG
+from pvdify.plan.domains import BEFORE, names_wanted
+from pvdify.plan.history import CHANGE, CONFIG, MAINTENANCE, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pvdify.model.manifest import AppRow
     from pvdify.ops.host import Host
 
 SCALE = "ps.scale"
+DECLARES = NAMES | {CHANGE}
+"""What writes a slot."""
 
 
 async def recover(host: Host, running: Running, app: str) -> None:
@@ -50,7 +56,21 @@ async def recover_all(host: Host, say: Callable[[str], None]) -> bool:
         except PvdifyError as error:
             is_well = False
             say(f"{app}: {error.message}; {error.hint}")
-    return is_well
+    return await _edge_follows(host, say) and is_well
+
+
+async def _edge_follows(host: Host, say: Callable[[str], None]) -> bool:
+    """Bring the edge to the generation in force, if somebody who should have was killed; whether it is. A restore lets nobody in before its end."""
+    restoring = host.state.backups.restoring()
+    if restoring is not None and restoring.is_edge_waiting:
+        return True
+    try:
+        if await follow(host):
+            say("the edge serves the names in force")
+    except PvdifyError as error:
+        say(f"the edge: {error.message}; {error.hint}")
+        return False
+    return True
 
 
 def went_forward(host: Host, record: OperationRecord) -> bool:
@@ -58,14 +78,24 @@ def went_forward(host: Host, record: OperationRecord) -> bool:
     row = host.state.current().apps.get(record.app)
     if record.name == "apps.destroy":
         return row is None or record.has_switched
-    if record.name == "apps.create":
+    if row is None or record.name == "apps.create":
         return row is not None
+    said = _as_said(row, record)
+    if said is not None:
+        return said
+    return record.has_switched or (record.release is not None and row.live == record.release)
+
+
+def _as_said(row: AppRow, record: OperationRecord) -> bool | None:
+    """Whether *row* is as the operation's journal says that it shall be; None for one that is about a release."""
     if record.name == CHANGE:
-        written = _declared(record)
-        return row is not None and row.slot is not None and row.slot.sha256 == written
+        return row.slot is not None and row.slot.sha256 == _declared(record)
     if record.name in CONFIG and record.release is None:
-        return row is not None and row.config is not None and row.config.version == _kept(record)
-    return row is not None and (record.has_switched or (record.release is not None and row.live == record.release))
+        return row.config is not None and row.config.version == _kept(record)
+    if record.name in NAMES:
+        wanted = names_wanted(record)
+        return wanted is not None and set(row.domains) == set(wanted)
+    return row.in_maintenance is MAINTENANCE[record.name] if record.name in MAINTENANCE else None
 
 
 def _bury(host: Host, record: OperationRecord) -> None:
@@ -105,15 +135,24 @@ async def _settle(host: Host, running: Running, record: OperationRecord, *, forw
         await converge(host, running, record.app)
     if record.name == SCALE:
         keep_counts(host, record.app)
-    if record.name == CHANGE and forward:
+    if record.name in DECLARES and forward:
         host.state.confirm(record.app)
-    elif record.name == CHANGE:
-        host.state.undeclare(record.app, _declared(record))
+    elif record.name in DECLARES:
+        await _take_back(host, running, record)
+    await followed(host, running)
     async with held(host.state.try_host_lock):
         host.state.sweep()
     live = f": v{record.release} is live" if record.release is not None else ""
     text = f"finished by recovery{live}" if forward else "undone by recovery"
     running.end(Outcome.DONE if forward else Outcome.UNDONE, text)
+
+
+async def _take_back(host: Host, running: Running, record: OperationRecord) -> None:
+    """Put the slot back as it was, and the names that were in force with it."""
+    row, before = host.state.current().apps.get(record.app), names_wanted(record, BEFORE)
+    if row is not None and before is not None:
+        await names_as_before(host, running, record.app, before, stamp=row.slot)
+    host.state.undeclare(record.app, _declared(record))
 
 
 def _declared(record: OperationRecord) -> str | None:

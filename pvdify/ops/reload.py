@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 from pvdify.model.names import UnitName, instance_of, target_unit
 from pvdify.ops.locking import held
+from pvdify.render.router import mark_of
+from pvdify.render.tree import ROUTER
 
 if TYPE_CHECKING:
     from pvdify.ops.host import Host
@@ -41,6 +45,12 @@ async def _not_needed(host: Host, app: str) -> tuple[UnitName, ...]:
 async def start_target(host: Host, app: str) -> None:
     """Make the app's target active, so that a stop of all apps reaches it; a new `Wants=` alone starts nothing."""
     await host.systemd.start(target_unit(app), timeout=60)
+
+
+async def is_behind(host: Host) -> bool:
+    """Whether the router's worker has read something else than the generation in force says, but for servers; the caller holds its lock."""
+    path = anyio.Path(host.state.generation_path(host.state.current().number) / ROUTER)
+    return mark_of(await path.read_text(errors="replace")) != await host.router.mark()
 
 
 async def reload_router(host: Host) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
 from pvdify.ops.every_config import every_version, with_each
+from pvdify.ops.tunnel_credentials import seal_credentials
 from pvdify.ops.vault import HOST, decrypted_config, prove_seal, sealed_parts
 
 if TYPE_CHECKING:
@@ -62,3 +63,5 @@ async def _seal(host: Host, app: str, version: int) -> None:
     meta = host.state.configs.meta(app, version)
     sealed = await sealed_parts(host, await decrypted_config(host, app, meta), meta.pin())
     await anyio.to_thread.run_sync(host.state.configs.reseal, app, version, sealed)
+    if app == HOST:
+        await seal_credentials(host, host.state.current().edge)

@@ -23,17 +23,20 @@ from pvdify.errors import (
 )
 from pvdify.model.backup import Restoring
 from pvdify.model.config import read_document
+from pvdify.model.edge import EdgeKind
 from pvdify.model.vault import SealWith
 from pvdify.ops.backup import looked_at, unlocked
 from pvdify.ops.bring_up import bring_all_up
 from pvdify.ops.deploy import DISK_FLOOR
 from pvdify.ops.locking import held
 from pvdify.ops.perform import audited
-from pvdify.ops.publish import programs, validate
+from pvdify.ops.publish import programs
 from pvdify.ops.reload import load, reload_router
+from pvdify.ops.validate import validate
 from pvdify.ops.vault import HOST, prove_seal, sealed_parts
 from pvdify.plan.restored import check_document
-from pvdify.render.tree import app_artefacts, host_artefacts
+from pvdify.render.edge import edge_artefacts
+from pvdify.render.tree import app_artefacts, host_artefacts, page_artefact
 from pvdify.store.archive import Sink, read_archive
 from pvdify.store.backup_file import Opened
 
@@ -97,7 +100,8 @@ def _check_bare(host: Host) -> None:
     found += [f"the volume {name}" for name in state.backups.volumes()]
     found += [f"the token {one.name}" for one in state.tokens()]
     own = state.configs.versions(HOST)
-    found += ["logins for registries"] if own and state.configs.meta(HOST, own[0]).files else []
+    found += [f"a secret of its own ({name})" for name in (state.configs.meta(HOST, own[0]).files if own else ())]
+    found += [f"the edge {edge.value}"] if (edge := state.current().edge.kind) is not EdgeKind.NONE else []
     if found:
         more = f" and {len(found) - 1} more" if found[1:] else ""
         raise RefusedError(
@@ -109,6 +113,9 @@ def _check_bare(host: Host) -> None:
 async def _checked(host: Host, running: Running, looked: Looked, before: Restoring | None, *, what: str) -> _Ready:
     """Raise for whatever would keep the host from taking it: room, a front that a stranger has, a config that does not open."""
     await programs(host)
+    edge = looked.restored.manifest.edge.kind
+    if edge is not EdgeKind.NONE:
+        await host.edges[edge].version()
     needed, free = looked.read.order.room + looked.read.size * 2, host.state.free_bytes()
     if needed + DISK_FLOOR > free:
         message = f"cannot restore {what}: it takes {needed // 2**20} MiB, and {free // 2**20} MiB are free"
@@ -208,7 +215,9 @@ async def _unpacked(
     live = {row.name: row.is_stopped for row in found.manifest.apps.values() if row.live is not None}
     starting = tuple(name for name, is_stopped in live.items() if not is_stopped)
     fetching = tuple(name for name, is_stopped in live.items() if is_stopped)
-    host.state.backups.note(msgspec.structs.replace(restoring, is_unpacked=True, starting=starting, fetching=fetching))
+    host.state.backups.note(
+        msgspec.structs.replace(restoring, is_unpacked=True, starting=starting, fetching=fetching, is_edge_waiting=True)
+    )
 
 
 def _take_back(host: Host, keys: tuple[AgeKey, ...], settings: VaultSettings) -> None:
@@ -254,8 +263,11 @@ async def _in_force(host: Host, running: Running, ready: _Ready) -> None:
     async with held(host.state.try_host_lock):
         parent = host.state.current()
         apps = {name: _row(host, found.stopped(name)) for name in sorted(found.manifest.apps)}
+        edge = found.manifest.edge
         artefacts = [one for row in apps.values() for one in app_artefacts(row, {}, host.place)]
-        files = {one.path: one.text.encode() for one in (*artefacts, *host_artefacts(apps, host.place))}
+        artefacts += [page_artefact(app, page, html) for app in apps for page, html in found.shown(app).items()]
+        artefacts += [*host_artefacts(apps, edge, host.place), *edge_artefacts(apps, edge, host.place)]
+        files = {one.path: one.text.encode() for one in artefacts}
         staged = await to_thread.run_sync(
             partial(
                 host.state.stage,
@@ -269,6 +281,7 @@ async def _in_force(host: Host, running: Running, ready: _Ready) -> None:
                 reason=f"restored from the backup of {found.index.at}",
                 at=host.now(),
                 programs=await programs(host),
+                edge=edge,
             )
         )
         try:

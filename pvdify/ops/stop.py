@@ -99,7 +99,7 @@ async def halt(host: Host, running: Running, row: AppRow) -> None:
             await publish(host, running, app=app, change=change, reason=f"{app}: stop")
             running.has_switched = True
         async with running.step("route"):
-            await route(host, app, reload=False)
+            await route(host, app)
         async with running.step("drain"):
             web = tuple(one for one in leaving if one.process == WEB)
             if not await drain(host, app, web, patience=patience):

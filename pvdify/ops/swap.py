@@ -19,7 +19,7 @@ from pvdify.model.names import RELEASE_PROCESS, WEB, Instance
 from pvdify.model.quantity import seconds
 from pvdify.ops.converge import converge, drop_unneeded
 from pvdify.ops.explain import explained
-from pvdify.ops.move import drain, read_back, route
+from pvdify.ops.move import drain, hold, read_back, route
 from pvdify.ops.publish import Change, Published, publish
 from pvdify.ops.reload import load, start_target
 from pvdify.ops.start import Batch, PortLostError, prove, start
@@ -117,7 +117,7 @@ async def _after_the_switch(host: Host, running: Running, wish: Wish, before: Ap
     serving: float | None = None
     with anyio.CancelScope(shield=True):
         async with running.step("route"):
-            await route(host, app, reload=row.router != before.router)
+            await route(host, app)
         if row.servers():
             async with running.step("read-back"):
                 await read_back(host, app)
@@ -136,6 +136,10 @@ async def _after_the_switch(host: Host, running: Running, wish: Wish, before: Ap
         async with running.step("settle"):
             await drop_unneeded(host, running, app)
             await load(host, app, at_least=host.state.current().number)
+            if row.router.holds:
+                await route(
+                    host, app
+                )  # a worker that was about to start, by another's reload, keeps requests waiting still
             await start_target(host, app)
     return serving
 
@@ -202,7 +206,7 @@ async def _replace(host: Host, running: Running, change: Swap, batch: Batch, pub
     async with running.step("replace"):
         await prove_config(host, batch.release)
         if WEB in processes and old:
-            await host.router.hold(app)
+            await hold(host, app)
             await drain(
                 host,
                 app,

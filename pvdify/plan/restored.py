@@ -14,15 +14,18 @@ from pvdify.errors import BackupError, ConfigTamperedError, PvdifyError, SpecErr
 from pvdify.model import backup as paths
 from pvdify.model.backup import BackupIndex, Kind, place_of
 from pvdify.model.config import ConfigMeta
+from pvdify.model.domain import domain_name
 from pvdify.model.envelope import check_envelope
 from pvdify.model.image import image_ref
 from pvdify.model.manifest import FRONT_FIRST, FRONT_LAST, IDS_BLOCKS, IDS_COUNT, IDS_FIRST, AppRow, Manifest, RouterRow
 from pvdify.model.names import app_name, process_name
+from pvdify.model.page import Page
 from pvdify.model.parse import from_toml, from_value, json_object
 from pvdify.model.release import Release
 from pvdify.model.slot import RESERVED_FRONTS, Slot
 from pvdify.model.token import Token
 from pvdify.model.vault import AgeKey, VaultSettings, keys_of, readers_of
+from pvdify.plan.domains import check_owner
 from pvdify.plan.swap import router_of
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ class Restored:
     manifest: Manifest
     slots: Mapping[str, Mapping[str, bytes]]
     releases: Mapping[str, Mapping[int, Release]]
+    pages: Mapping[str, Mapping[Page, bytes]]
     configs: Mapping[str, Mapping[int, KeptConfig]]
     journals: Mapping[str, bytes]
     tokens: tuple[Token, ...]
@@ -69,9 +73,17 @@ class Restored:
             is_stopped=live is not None,
             image=live.image if live else "",
             warm=row.warm if row.warm in releases else None,
+            pages={page: row.pages[page] for page in self.shown(app)},
             router=RouterRow(),
         )
         return msgspec.structs.replace(row, router=router_of(row, live)) if live else row
+
+    def shown(self, app: str) -> dict[Page, bytes]:
+        """The pages of *app* that were in force, of those that its operator wrote."""
+        wanted = self.manifest.apps[app].pages
+        return {
+            page: html for page, html in self.pages.get(app, {}).items() if sha256(html).hexdigest() == wanted.get(page)
+        }
 
 
 def restored(index: BackupIndex, files: Mapping[str, bytes], *, what: str) -> Restored:
@@ -106,6 +118,7 @@ class _Reading:
             manifest=manifest,
             slots=self._slots(),
             releases=releases,
+            pages=self._pages(),
             configs=configs,
             journals={place.name: text for place, text in self._of(Kind.JOURNAL)},
             tokens=self._tokens(),
@@ -160,6 +173,13 @@ class _Reading:
             found.setdefault(place.app, {})[place.version] = release
         return found
 
+    def _pages(self) -> dict[str, dict[Page, bytes]]:
+        found: dict[str, dict[Page, bytes]] = {}
+        for place, html in self._of(Kind.PAGE):
+            self.proven(place.name, partial(app_name, place.app))
+            found.setdefault(place.app, {})[Page(place.name)] = html
+        return found
+
     def _configs(self, keys: tuple[AgeKey, ...], settings: VaultSettings) -> dict[str, dict[int, KeptConfig]]:
         found: dict[str, dict[int, KeptConfig]] = {}
         for place, text in self._of(Kind.CONFIG):
@@ -212,6 +232,10 @@ class _Reading:
         ):
             self.refuse(where, f"its config c{row.config.version} is missing, or another one")
 
+        for name in row.domains:
+            if self.proven(where, partial(domain_name, name)) != name:
+                self.refuse(where, f"{name[:80]!r} is written otherwise")
+
     def _check_pin(self, release: Release, configs: Mapping[int, KeptConfig]) -> None:
         """A release whose config is gone can be shown and not be started; one with another config is refused."""
         pin = release.config
@@ -232,6 +256,8 @@ class _Reading:
         fronts = [row.front for row in rows.values()]
         if len(set(fronts)) != len(fronts):
             self.refuse(paths.MANIFEST, "two apps have one front")
+        for row in rows.values():
+            self.proven(paths.MANIFEST, partial(check_owner, rows.values(), manifest.edge, row.name, row.domains))
 
 
 def check_release(release: Release) -> None:

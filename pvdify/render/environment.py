@@ -72,5 +72,11 @@ _UNIT_FILTERS: Final[dict[str, Callable[..., object]]] = {
 _DIALECTS: Final[dict[str, tuple[Callable[[object], str], dict[str, Callable[..., object]]]]] = {
     "quadlet": (quoting.unit_text, _UNIT_FILTERS),
     "systemd": (quoting.unit_text, _UNIT_FILTERS),
-    "haproxy": (quoting.haproxy_text, {"bare": quoting.bare, "word": quoting.haproxy_word}),
+    "caddy": (quoting.caddy_text, {"names": quoting.caddy_names}),
+    "cloudflared": (quoting.yaml_text, {"bare": quoting.bare}),
+    "haproxy": (
+        quoting.haproxy_text,
+        {"bare": quoting.bare, "word": quoting.haproxy_word, "argument": quoting.haproxy_argument},
+    ),
+    "web": (quoting.html_text, {}),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import escape
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import RenderError
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 
 _BARE: Final = re.compile(closed(r"[A-Za-z0-9_./][A-Za-z0-9_./:@,+=-]*"))
 _BARE_WORD: Final = re.compile(closed(r"[A-Za-z0-9_./:@,+=-]+"))
+_HOSTNAME: Final = re.compile(closed(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+"))
+_YAML_BARE: Final = re.compile(
+    closed(r"[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*[-.][a-z0-9]*[a-z][a-z0-9]*|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+)
 _LONGEST: Final = 128 * 1024 - 1
 
 CARRIED: Final = {"": "PVDIFY_EMPTY", ";": "PVDIFY_SEMICOLON"}
@@ -116,6 +122,60 @@ def haproxy_word(value: object) -> Quoted:
 def haproxy_text(value: object) -> Quoted:
     """Write what no filter has quoted into haproxy.cfg, see `haproxy_word`."""
     return value if isinstance(value, Quoted) else haproxy_word(value)
+
+
+def haproxy_argument(value: object) -> Quoted:
+    r"""Write *value* as an argument in a log-format that stands in a file: no word of haproxy.cfg, so that `$` and `"` are nothing special.
+
+    >>> print(haproxy_argument("<p>it's 100%, (ok)"))
+    '<p>it'\''s 100%, (ok)'
+    """
+    return Quoted("'" + _plain(value).replace("'", r"'\''") + "'")
+
+
+def caddy_text(value: object) -> Quoted:
+    """Write a token of a Caddyfile: what needs quotes there is refused, since Caddy expands braces in them all the same."""
+    if isinstance(value, Quoted):
+        return value
+    text = _one_line(value)
+    if not _BARE.search(text):
+        raise RenderError(f"cannot write {text[:80]!r} into a Caddyfile")
+    return Quoted(text)
+
+
+def caddy_names(values: Iterable[str]) -> Quoted:
+    """Write the names of a site, with commas between.
+
+    >>> print(caddy_names(("example.org", "*.example.org")))
+    example.org, *.example.org
+    """
+    names = tuple(values)
+    if not names or not all(_HOSTNAME.search(name) for name in names):
+        raise RenderError(f"cannot write {', '.join(names)[:80]!r} as names of a site")
+    return Quoted(", ".join(names))
+
+
+def yaml_text(value: object) -> Quoted:
+    """Write a scalar of YAML: bare where no reader could take it for anything else, else in double quotes as in JSON.
+
+    >>> print(yaml_text("blog.example.org"), yaml_text("*.example.org"), yaml_text("on"), yaml_text(3000))
+    blog.example.org "*.example.org" "on" 3000
+    """
+    if isinstance(value, Quoted):
+        return value
+    text = _one_line(value)
+    if isinstance(value, int) or _YAML_BARE.search(text):
+        return Quoted(text)
+    return Quoted(json.dumps(text, ensure_ascii=False))
+
+
+def html_text(value: object) -> Quoted:
+    """Write text into HTML, also between quotes.
+
+    >>> print(html_text('<b> & "c"'))
+    &lt;b&gt; &amp; &quot;c&quot;
+    """
+    return value if isinstance(value, Quoted) else Quoted(escape(_one_line(value)))
 
 
 def _one_line(value: object) -> str:

@@ -20,22 +20,17 @@ from pvdify.model.names import (
 from pvdify.model.quantity import seconds
 from pvdify.model.release import Release, ReleaseProcess
 from pvdify.render.environment import rendered
+from pvdify.render.pages import everybody_s, own_page, page_path
 from pvdify.render.quoting import CARRIED
-from pvdify.render.views import (
-    AppTargetView,
-    ContainerView,
-    CredentialView,
-    FrontView,
-    HostTargetView,
-    RouterView,
-    SecretFileView,
-    ServerView,
-)
+from pvdify.render.router import router_text
+from pvdify.render.views import AppTargetView, ContainerView, CredentialView, HostTargetView, SecretFileView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pvdify.model.edge import EdgeSettings
     from pvdify.model.manifest import AppRow, InstanceRow
+    from pvdify.model.page import Page
     from pvdify.model.place import Place
     from pvdify.model.slot import Volume
 
@@ -44,6 +39,8 @@ KILL_AFTER: Final = 5
 LARGEST: Final = 1_000_000
 """systemd reads lines of up to 1 MiB, and everything of a container ends up in one line."""
 ROUTER: Final = "haproxy/haproxy.cfg"
+ROUTER_FOLDER: Final = "haproxy/"
+"""All in it is read by the router."""
 HOST_TARGET: Final = "systemd/pvdify.target"
 
 
@@ -65,22 +62,25 @@ def app_artefacts(app: AppRow, releases: Mapping[int, Release], place: Place) ->
     return tuple(sorted((target_artefact(app, place), *instances)))
 
 
-def host_artefacts(apps: Mapping[str, AppRow], place: Place) -> tuple[Artefact, ...]:
-    """Render what the host has once: the router's configuration, and the target of all apps."""
-    rows = [apps[name] for name in sorted(apps)]
-    fronts = tuple(_front(row) for row in rows)
-    router = RouterView(
-        admin_socket=f"{place.run}/router.sock",
-        status_address=f"unix@{place.run}/router-status.sock",
-        hold_script=f"{place.state}/libexec/{place.version}/hold.lua",
-        fronts=fronts,
-        is_any_held=any(front.is_held for front in fronts),
-    )
-    host = HostTargetView(targets=tuple(target_unit(row.name) for row in rows if not row.is_stopped))
+def made_of(app: AppRow) -> tuple[object, ...]:
+    """What of a row the app's own artefacts are made of: nothing else changes them."""
+    return app.name, app.environment, app.ids, app.live, app.is_stopped, app.instances
+
+
+def host_artefacts(apps: Mapping[str, AppRow], edge: EdgeSettings, place: Place) -> tuple[Artefact, ...]:
+    """Render what the host has once: the router's configuration, the pages that it shows, and the target of all apps."""
+    pages = everybody_s()
+    host = HostTargetView(targets=tuple(target_unit(name) for name in sorted(apps) if not apps[name].is_stopped))
     return (
-        Artefact(ROUTER, rendered("haproxy/haproxy.cfg.j2", router)),
+        Artefact(ROUTER, router_text(apps, edge, place, pages)),
+        *(Artefact(path, text) for path, text in sorted(pages.items())),
         Artefact(HOST_TARGET, rendered("systemd/pvdify.target.j2", host)),
     )
+
+
+def page_artefact(app: str, page: Page, html: bytes) -> Artefact:
+    """Render the page that an operator wrote for *app*."""
+    return Artefact(page_path(page, app), own_page(app, page, html))
 
 
 def target_artefact(app: AppRow, place: Place) -> Artefact:  # noqa: ARG001 -- as its siblings
@@ -235,23 +235,6 @@ def _container_artefact(instance: Instance, view: ContainerView) -> Artefact:
     if len(text.encode()) > LARGEST:
         raise RenderError(f"cannot render {instance.name}: its command and variables are more than systemd reads, 1 MB")
     return Artefact(instance.quadlet, text)
-
-
-def _front(row: AppRow) -> FrontView:
-    servers = () if row.is_stopped else row.servers()
-    return FrontView(
-        app=row.name,
-        environment=row.environment.value,
-        port=row.front,
-        check_path=row.router.path,
-        check_status=row.router.status,
-        check_interval=row.router.interval,
-        servers=tuple(
-            ServerView(name=one.instance(row.name).server, port=one.port) for one in sorted(servers, key=_order)
-        ),
-        is_checked=row.router.is_checked and len(servers) > 1,
-        is_held=row.router.holds,
-    )
 
 
 def _order(row: InstanceRow) -> tuple[str, int, int]:

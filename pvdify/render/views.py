@@ -82,7 +82,7 @@ class ServerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontView:
-    """One front with its servers."""
+    """One front with its servers. *page* is what it shows where none is usable; *own_page*, *own_down* are files of the app's own."""
 
     app: str
     environment: str
@@ -93,14 +93,102 @@ class FrontView:
     servers: tuple[ServerView, ...]
     is_checked: bool
     is_held: bool
+    page: str
+    retry_after: int
+    in_maintenance: bool
+    own_page: str
+    own_down: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonView:
+    """Why nobody answers: its page, and after how many seconds it may be worth asking again."""
+
+    name: str
+    retry_after: int
+    file: str
+    is_always: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageView:
+    """`web/page.html.j2`: a title, a sentence, and a colour for each of the two schemes."""
+
+    title: str
+    words: str
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerView:
+    """`haproxy/answer.page.j2`: a page by its lines, and what programs get instead."""
+
+    json: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """One app with a name."""
+
+    app: str
+    addresses: tuple[str, ...]
+    front: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaddyView:
+    """`caddy/Caddyfile.j2`."""
+
+    admin_socket: str
+    storage: str
+    email: str
+    internal_ca: bool
+    sites: tuple[SiteView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """One name, and the front that it leads to."""
+
+    app: str
+    hostname: str
+    front: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelView:
+    """`cloudflared/config.yml.j2`."""
+
+    tunnel: str
+    is_remote: bool
+    rules: tuple[RuleView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderView:
+    """Headers by their name, or by how it begins, ends, or what it contains."""
+
+    name: str
+    match: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterView:
-    """`haproxy/haproxy.cfg.j2`."""
+    """`haproxy/haproxy.cfg.j2`.
 
+    *client_header* is where the edge says who asks; empty where nobody does. *untrusted* are the headers that are taken
+    from every request. With *is_forwarded* a proxy on this host has set what tells of the way here, and that is left as it is.
+    """
+
+    mark: str
     admin_socket: str
     status_address: str
     hold_script: str
+    client_header: str
+    untrusted: tuple[HeaderView, ...]
+    is_forwarded: bool
+    pages: tuple[ReasonView, ...]
     fronts: tuple[FrontView, ...]
     is_any_held: bool

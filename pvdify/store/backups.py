@@ -13,6 +13,7 @@ from pvdify.errors import BackupError, StateError
 from pvdify.store.audit_copy import Following, pieces_of
 from pvdify.store.files import (
     PRIVATE,
+    PUBLIC,
     make_directory,
     opened_new,
     replace,
@@ -49,6 +50,7 @@ RESTORE: Final = "restore"
 """The operation that restores; its own journals are no part of what it unpacks."""
 _PATTERNS: Final = (
     *("apps/*/slot.toml", "apps/*/.slot.toml.before", "apps/*/releases/*.toml", "apps/*/config/*.toml"),
+    "apps/*/pages/*.html",
     *("secrets/host/*.toml", "operations/*.jsonl"),
     *("tokens.json", "secrets/age.key", "secrets/settings.toml"),
 )
@@ -207,6 +209,8 @@ class Backups:
             files |= {
                 settings.releases(app) / f"v{one.version}.toml": (text_of(one), PRIVATE) for one in releases.values()
             }
+        for app, pages in restored.pages.items():
+            files |= {settings.pages(app) / f"{page.value}.html": (html, PUBLIC) for page, html in pages.items()}
         for app, configs in restored.configs.items():
             for version, kept in configs.items():
                 parts = self._configs.files(app, kept.meta, text=kept.text, sealed=sealed[app, version])

@@ -51,6 +51,11 @@ class Settings:
         return self.secrets / "age.key"
 
     @property
+    def tunnel_credentials(self) -> Path:
+        """What the tunnel's unit opens its credentials from, sealed."""
+        return self.secrets / "edge" / "pvdify-tunnel.cred"
+
+    @property
     def secrets_settings(self) -> Path:
         """Who else reads what is encrypted, and how it is sealed."""
         return self.secrets / "settings.toml"
@@ -141,6 +146,26 @@ class Settings:
         return self.run / "images.lock"
 
     @property
+    def put_rules(self) -> Path:
+        """The rules that pvdify put into tunnels that Cloudflare keeps."""
+        return self.state / "tunnels.json"
+
+    @property
+    def held(self) -> Path:
+        """The fronts that keep requests waiting while one release makes way for the next."""
+        return self.run / "held"
+
+    @property
+    def edge_lock(self) -> Path:
+        """Held by whoever makes the edge follow."""
+        return self.run / "edge.lock"
+
+    @property
+    def followed(self) -> Path:
+        """The SHA-256 of what the edge was last made to serve."""
+        return self.state / "edge.followed"
+
+    @property
     def loaded(self) -> Path:
         """The number of the generation that systemd last read in this boot."""
         return self.run / "loaded"
@@ -158,6 +183,14 @@ class Settings:
     def slot_before(self, app: str) -> Path:
         """What was declared of *app* until an operation declared it otherwise, as long as that may have to be undone."""
         return self.app(app) / ".slot.toml.before"
+
+    def made_records(self, app: str) -> Path:
+        """The records in DNS that pvdify made for *app*."""
+        return self.app(app) / "dns.json"
+
+    def pages(self, app: str) -> Path:
+        """What the operator wrote for visitors of *app* where no instance answers."""
+        return self.app(app) / "pages"
 
     def releases(self, app: str) -> Path:
         """The releases of *app*."""

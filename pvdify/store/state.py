@@ -9,11 +9,14 @@ from pvdify.model.manifest import Manifest
 from pvdify.store.audit import Audit
 from pvdify.store.backups import Backups
 from pvdify.store.configs import Configs
+from pvdify.store.elsewhere import Elsewhere
 from pvdify.store.generations import Generations, Staged
+from pvdify.store.held import Held
 from pvdify.store.journals import Journals
 from pvdify.store.keys import Keys
 from pvdify.store.layout import Layout
 from pvdify.store.locks import Lock, Locks
+from pvdify.store.pages import Pages
 from pvdify.store.releases import Releases
 from pvdify.store.reserve import Reserve
 from pvdify.store.slots import Slots
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pvdify.model.audit import AuditEntry, AuditLine, AuditVerdict
+    from pvdify.model.edge import EdgeSettings
     from pvdify.model.event import Accepted, Event, OperationRecord
     from pvdify.model.manifest import AppRow, Retained, SlotStamp
     from pvdify.model.release import Release
@@ -59,6 +63,9 @@ class State:
         self._journals = Journals(settings, reserve, now)
         self.vault = Vault(settings, self._locks)
         self.configs = Configs(settings, reserve)
+        self.elsewhere = Elsewhere(settings, reserve)
+        self.pages = Pages(settings)
+        self.held = Held(settings)
         self._tokens = Tokens(settings, reserve)
         self._audit = Audit(settings, reserve)
         self._keys = Keys(settings, reserve)
@@ -196,12 +203,12 @@ class State:
         reason: str,
         at: str,
         programs: Mapping[str, str],
+        edge: EdgeSettings | None = None,
         heal: Callable[[str], bytes | None] = lambda _path: None,
     ) -> Staged:
         """Write a candidate: *parent* with *files* on top and without *removed*; nothing is in force yet.
 
-        All other files are hard-linked from the parent after their hash was checked. For one that is spoiled or missing *heal* is
-        asked: bytes that fit the hash make a new file, anything else raises `CorruptGenerationError` naming it.
+        Other files are hard-linked once their hash was checked; *heal* is asked for spoiled ones, or `CorruptGenerationError` names them.
         """
 
         def manifest(number: int, hashes: dict[str, str]) -> Manifest:
@@ -216,6 +223,7 @@ class State:
                 apps=dict(apps),
                 retained=retained,
                 programs=dict(programs),
+                edge=edge or parent.edge,
             )
 
         return self._generations.stage(parent=parent, files=files, removed=removed, heal=heal, manifest=manifest)
@@ -243,6 +251,14 @@ class State:
     def note_loaded(self, number: int) -> None:
         """Note that systemd has read generation *number*."""
         self._layout.note_loaded(number)
+
+    def followed(self) -> str | None:
+        """The SHA-256 of what the edge was last made to serve; None where it serves nothing."""
+        return self._layout.followed()
+
+    def note_followed(self, sha256: str | None) -> None:
+        """Note what the edge serves."""
+        self._layout.note_followed(sha256)
 
     # journals
 
@@ -286,10 +302,7 @@ class State:
         return self._journals.is_running(id_)
 
     def collect_journals(self, keep: int) -> int:
-        """Remove finished journals, of each app all but the newest *keep* and those that tell what became of a release.
-
-        The apps that are gone keep that many together. Answers how many journals went.
-        """
+        """Remove finished journals but the newest *keep* of each app (of all that are gone together), and what tells of a release; how many went."""
         return self._journals.collect(keep, self.current().apps)
 
     # locks
@@ -313,6 +326,10 @@ class State:
     def try_router_lock(self) -> Lock | None:
         """The router lock, or None."""
         return self._locks.try_lock(self.settings.router_lock)
+
+    def try_edge_lock(self) -> Lock | None:
+        """The lock on the edge, or None."""
+        return self._locks.try_lock(self.settings.edge_lock)
 
     def try_share_images(self) -> Lock | None:
         """A share of the lock on images: as long as anybody has one, none is removed; None while somebody removes some."""

@@ -96,6 +96,19 @@ class Vault:
         keys = self.keys()
         return readers_of(keys, self.settings())
 
+    def write_tunnel(self, sealed: bytes) -> None:
+        """Keep the sealed credentials of the tunnel where its unit looks for them, durably."""
+        path = self._settings.tunnel_credentials
+        with told(f"write {path}"):
+            make_directory(path.parent, 0o700)
+            replace(path, sealed, PRIVATE)
+
+    def remove_tunnel(self) -> None:
+        """Forget the sealed credentials; none is fine."""
+        path = self._settings.tunnel_credentials
+        with told(f"remove {path}"):
+            path.unlink(missing_ok=True)
+
     def recipients(self) -> tuple[str, ...]:
         """Whom all is encrypted for: the host, and whoever was added."""
         return self.readers().wanted

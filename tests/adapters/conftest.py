@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.adapters import fake_worlds
+from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
 from tests.adapters.console_world import RealConsole
+from tests.adapters.edge_world import MemoryEdge, RealEdge
 from tests.adapters.network_world import RealNetwork
 from tests.fakes.lockbox import FakeLockbox
 
@@ -50,6 +52,16 @@ def router(tmp_path: Path) -> Iterator[worlds.RouterWorld]:
         world.close()
     else:
         yield fake_worlds.Router(tmp_path)
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[worlds.EdgeWorld]:
+    if IS_REAL:
+        world = RealEdge()
+        yield world
+        world.close()
+    else:
+        yield MemoryEdge(tmp_path)
 
 
 @pytest.fixture
@@ -107,3 +119,13 @@ def lockbox() -> Lockbox:
 
         return Age()
     return FakeLockbox()
+
+
+@pytest.fixture(params=["fake", "real"])
+def cloudflare(request: pytest.FixtureRequest) -> Iterator[worlds.CloudflareWorld]:
+    """Both, anywhere: the real client asks a stand-in for Cloudflare."""
+    if request.param == "fake":
+        yield FakeCloudflareWorld()
+        return
+    with real_cloudflare() as world:
+        yield world

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvdify.model.image import Image
-from pvdify.model.place import Place
 from pvdify.ports import Answer, Output
-from pvdify.render.tree import host_artefacts
+from tests.adapters.router_files import write_router_files
 from tests.fakes import (
     FakeConsole,
     FakeLogs,
@@ -85,8 +84,7 @@ class Router:
         return self.current / "haproxy/haproxy.cfg"
 
     def publish(self, *apps: AppRow) -> None:
-        self.config.parent.mkdir(exist_ok=True)
-        self.config.write_text(host_artefacts({app.name: app for app in apps}, Place())[0].text)
+        write_router_files(self.current, *apps)
         self.port.refused_config = ""
 
     def spoil(self) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from pvdify.errors import HostError
+from pvdify.model.edge import EdgeKind
 from pvdify.model.names import Instance
 from pvdify.ports import LogQuery, Output, Ports, Pull, Server, Workers
 from pvdify.wiring import local_host
+from tests.adapters.edge_world import RealEdge
 from tests.adapters.real_worlds import SETTINGS, RealPodman, RealRouter
+from tests.adapters.test_contract_edge import app as named
 from tests.adapters.test_contract_podman import Told
 from tests.adapters.test_contract_router import app
 
@@ -45,6 +49,24 @@ async def router(ports: Ports) -> None:
     world.close()
 
 
+async def edge(ports: Ports) -> None:
+    world, program = RealEdge(), ports.edges[EdgeKind.CADDY]
+    world.publish(named("blog", 3900, "blog.example.org"))
+    await program.follow(world.config)
+    assert await program.is_running()
+    await program.follow(world.config)
+    assert 3900 == await world.front_of("blog.example.org")
+    assert "" == await program.problem("blog.example.org")
+    await program.stop()
+    world.close()
+
+
+async def resolver(ports: Ports) -> None:
+    assert isinstance(await ports.resolver.addresses(), tuple)
+    with suppress(HostError):  # a bed without a name server says so
+        assert () == await ports.resolver.resolve("nobody.invalid")
+
+
 async def podman(ports: Ports) -> None:
     reference = f"{RealPodman.open}/{RealPodman.image}"
     image = await ports.podman.pull(Pull(reference=reference), Told())
@@ -70,6 +92,6 @@ async def console(ports: Ports) -> None:
 
 
 @pytest.mark.parametrize("backend", ["trio", "asyncio"])
-@pytest.mark.parametrize("role", [systemd, quadlet, router, podman, network, logs, console])
+@pytest.mark.parametrize("role", [systemd, quadlet, router, edge, resolver, podman, network, logs, console])
 def test_a_role_is_played_under_both_loops(backend: str, role: Callable[[Ports], Awaitable[None]]) -> None:
     anyio.run(role, local_host(SETTINGS).ports, backend=backend)

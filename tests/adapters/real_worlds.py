@@ -16,11 +16,10 @@ from pvdify.adapters.podman import Store
 from pvdify.adapters.quadlet import Generator
 from pvdify.adapters.sops import Sops
 from pvdify.adapters.systemctl import Systemctl
-from pvdify.model.place import Place
-from pvdify.render.tree import host_artefacts
 from pvdify.store.paths import Settings
 from pvdify.wiring import local_host
 from tests.adapters.network_world import RealNetwork
+from tests.adapters.router_files import write_router_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,8 +79,7 @@ class RealRouter:
         return self.generation / "haproxy/haproxy.cfg"
 
     def publish(self, *apps: AppRow) -> None:
-        self.config.parent.mkdir(exist_ok=True)
-        self.config.write_text(host_artefacts({app.name: app for app in apps}, Place())[0].text)
+        write_router_files(self.generation, *apps)
 
     def spoil(self) -> None:
         self.config.write_text("global\n    bogus\n")

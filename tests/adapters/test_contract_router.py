@@ -11,6 +11,7 @@ from pvdify.errors import RenderError, RouterError
 from pvdify.model.manifest import AppRow, InstanceRow, RouterRow
 from pvdify.model.slot import Environment
 from pvdify.ports import Server, Workers
+from pvdify.render.router import mark_of
 
 if TYPE_CHECKING:
     from tests.adapters.worlds import RouterWorld
@@ -43,6 +44,20 @@ async def test_a_reload_reads_the_file_in_force(router: RouterWorld) -> None:
     assert await router.port.is_running()
     assert (FIRST,) == await router.port.servers("blog")
     assert (Server(name="v1-web-3", port=20_003),) == await router.port.servers("shop")
+
+
+async def test_it_tells_which_configuration_it_has_read(router: RouterWorld) -> None:
+    router.publish(app(1))
+    await router.port.reload()
+    before = await router.port.mark()
+    router.publish(app(2))
+    assert mark_of(router.config.read_text()) == before  # a swap of servers it is told without a reload
+
+    router.publish(app(1), app(3, name="shop", front=3001))
+
+    assert before == await router.port.mark()
+    await router.port.reload()
+    assert mark_of(router.config.read_text()) == await router.port.mark() != before
 
 
 async def test_a_swap_lets_the_new_server_in_and_the_old_one_finish(router: RouterWorld) -> None:

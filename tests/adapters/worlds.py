@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
     from pvdify.model.names import UnitName
     from pvdify.ports import Console, Logs, Network, Podman, Quadlet, Router, Seal, Secrets, Systemd
+    from pvdify.ports.edge import Cloudflare, Edge
+    from tests.fakes.cloudflare import FakeAccount
 
 
 class SystemdWorld(Protocol):
@@ -73,6 +75,30 @@ class RouterWorld(Protocol):
 
     def request(self, app: AppRow, server: str) -> AbstractAsyncContextManager[None]:
         """A request to *app* that *server*, the only one that takes new ones, is busy with for as long as the context lasts."""
+
+
+class EdgeWorld(Protocol):
+    """A Caddy whose file is that of a generation."""
+
+    @property
+    def port(self) -> Edge:
+        """Who is tried."""
+
+    def publish(self, *apps: AppRow) -> None:
+        """Put in force a file with these apps."""
+
+    def spoil(self) -> None:
+        """Put in force a file that it does not take."""
+
+    def has_no_certificate(self, name: str) -> None:
+        """See to it that there is none for *name*."""
+
+    @property
+    def config(self) -> Path:
+        """The file in force."""
+
+    async def front_of(self, name: str) -> int | None:
+        """The front that somebody who asks for *name* over HTTPS gets to; None if they get nowhere."""
 
 
 class PodmanWorld(Protocol):
@@ -147,3 +173,15 @@ class SealWorld(Protocol):
     @property
     def port(self) -> Seal:
         """Who is tried."""
+
+
+class CloudflareWorld(Protocol):
+    """What Cloudflare keeps of one operator."""
+
+    @property
+    def port(self) -> Cloudflare:
+        """Who is tried."""
+
+    @property
+    def account(self) -> FakeAccount:
+        """What is kept, and what goes wrong."""

@@ -24,6 +24,7 @@ from pvdify.model.answers import (
     Initialised,
     InstanceState,
     LogEntry,
+    Maintenance,
     Operations,
     OperationSummary,
     PlanAnswer,
@@ -43,6 +44,8 @@ from pvdify.model.answers import (
 from pvdify.model.audit import AuditLine, AuditVerdict
 from pvdify.model.backup_answers import BackedUp, BackupApp, BackupInfo, BackupVolume
 from pvdify.model.config_answers import Config, ConfigDiff, ConfigVersion, ConfigVersions, SecretsInfo
+from pvdify.model.edge import EdgeKind, EdgeSettings
+from pvdify.model.edge_answers import Domain, DomainCheck, DomainChecks, Domains, DomainState, Edge
 from pvdify.model.event import Outcome
 from pvdify.model.release import AppStatus, ReleaseStatus
 from pvdify.model.scope import Scope
@@ -62,6 +65,18 @@ FAILURE = Failure(
     exit=Exit(unit="pvdify-blog-v3-web-1.service", status=1),
     log_tail=("starting", "cannot reach the database", "\x1b[31mgiving up\x1b[0m\x07"),
     unchanged="v2 serves blog as before",
+)
+WAY = DomainCheck(
+    app="blog",
+    name="blog.example.org",
+    state=DomainState.ACTIVE,
+    reason="",
+    links=(
+        Check(name="name", status=CheckStatus.OK, detail="blog.example.org leads to 203.0.113.7"),
+        Check(name="edge", status=CheckStatus.OK, detail="caddy serves it"),
+        Check(name="front", status=CheckStatus.OK, detail="127.0.0.1:3000 answers"),
+        Check(name="release", status=CheckStatus.OK, detail="v3 answers with status 200"),
+    ),
 )
 TEXT = "pvd_" + 49 * "x"
 MADE = TokenMade(
@@ -134,6 +149,7 @@ ANSWERS: dict[str, object] = {
                 created_at=AT,
                 release=2,
                 bind_port=3000,
+                in_maintenance=True,
                 is_edited=True,
             ),
             AppSummary(
@@ -166,8 +182,28 @@ ANSWERS: dict[str, object] = {
         release_command=("npm", "run", "migrate"),
         created_at=AT,
         updated_at=AT,
+        in_maintenance=True,
         pending_changes=("slot.toml was edited since the last apply",),
     ),
+    "domains.list": Domains(
+        app="blog",
+        front=3000,
+        domains=(
+            Domain(name="blog.apps.example.org", state=DomainState.ACTIVE, is_default=True),
+            Domain(name="blog.example.org", state=DomainState.PENDING, reason="no release yet"),
+            Domain(
+                name="*.blog.example.org", state=DomainState.FAILED, reason="the edge caddy is down: `pvdify apply`"
+            ),
+        ),
+        advice=("*.apps.example.org. A 203.0.113.7", "blog.example.org. A 203.0.113.7"),
+    ),
+    "domains.check": DomainChecks(app="blog", domains=(WAY,)),
+    "edge.show": Edge(
+        edge=EdgeSettings(kind=EdgeKind.CADDY, domain="apps.example.org", email="ada@example.org"),
+        is_running=True,
+        names=3,
+    ),
+    "maintenance.show": Maintenance(app="blog", is_on=True),
     "releases.list": Releases(
         releases=tuple(
             ReleaseSummary(

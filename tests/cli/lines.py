@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from pvdify.model.requests import (
+    AddDomains,
     Apply,
     Backup,
+    CheckDomains,
     CreateApp,
     CreateToken,
     Deploy,
@@ -24,6 +26,7 @@ from pvdify.model.requests import (
     Logout,
     Nothing,
     ReadAudit,
+    RemoveDomain,
     Request,
     Reseal,
     Restart,
@@ -53,6 +56,15 @@ COMMANDS: Final[dict[str, Line]] = {
     "config-versions": (("config:versions", "blog"), "config.versions", ForApp(app="blog")),
     "config-diff": (("config:diff", "blog", "c6", "7"), "config.diff", DiffConfig(app="blog", version=6, other=7)),
     "secrets": (("secrets",), "secrets.show", Nothing()),
+    "maintenance": (("maintenance", "blog"), "maintenance.show", ForApp(app="blog")),
+    "domains": (("domains", "blog"), "domains.list", ForApp(app="blog")),
+    "domains-dns": (("domains", "blog", "--dns"), "domains.list", ForApp(app="blog")),
+    "domains-check": (
+        ("domains:check", "blog", "blog.example.org"),
+        "domains.check",
+        CheckDomains(app="blog", domain="blog.example.org"),
+    ),
+    "edge": (("edge",), "edge.show", Nothing()),
     "ps": (("ps", "blog"), "ps.list", ForApp(app="blog")),
     "run": (("run", "blog", "--", "ls", "-la"), "run", RunOnce(app="blog", command=("ls", "-la"))),
     "registry-list": (("registry:list",), "registry.list", Nothing()),
@@ -145,6 +157,18 @@ CHANGES: Final[dict[str, Line]] = {
     "stop": (("ps:stop", "blog"), "ps.stop", ForApp(app="blog")),
     "start": (("ps:start", "blog"), "ps.start", ForApp(app="blog")),
     "restore": (("restore", "/srv/host.pvdify"), "restore", Restore(file="/srv/host.pvdify")),
+    "names": (
+        ("domains:add", "blog", "blog.example.org", "*.blog.example.org"),
+        "domains.add",
+        AddDomains(app="blog", domains=("blog.example.org", "*.blog.example.org")),
+    ),
+    "no name": (
+        ("domains:remove", "blog", "blog.example.org"),
+        "domains.remove",
+        RemoveDomain(app="blog", domain="blog.example.org"),
+    ),
+    "maintenance on": (("maintenance:on", "blog"), "maintenance.on", ForApp(app="blog")),
+    "maintenance off": (("maintenance:off", "blog"), "maintenance.off", ForApp(app="blog")),
     "apply": (("apply",), "apply", Apply()),
     "apply one": (("apply", "-a", "blog", "--deploy"), "apply", Apply(app="blog", deploy=True)),
     "switch": (

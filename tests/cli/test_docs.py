@@ -17,12 +17,14 @@ from pvdify.errors import PvdifyError
 from pvdify.model.image import Image
 from tests.cli.reference import MARK, reference
 from tests.cli.shell import Shell
+from tests.fakes.cloudflare import ACCOUNT, TUNNEL, FakeTunnel
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 PROJECT = Path(__file__).parents[2]
-TYPED = ("README.md", "docs/config.md", "docs/runbook.md", "docs/secrets.md")
+TYPED = ("README.md", "docs/config.md", "docs/domains.md", "docs/runbook.md", "docs/secrets.md")
+CREDENTIALS = f'{{"AccountTag": "{32 * "a"}", "TunnelSecret": "c2VjcmV0", "TunnelID": "{TUNNEL}"}}'
 OTHERS = {
     *("make", "install", "systemctl", "journalctl", "systemd-cgtop"),
     *("age-keygen", "cat", "export", "mkdir", "mv", "scp", "sops"),
@@ -89,7 +91,9 @@ def test_what_a_document_tells_to_type_works(name: str, tmp_path: Path) -> None:
             labels={"pvdify.health": "/"},
         )
 
-    typed = lines_typed(name)
+    typed, shell.fake.account.token = lines_typed(name), "token"
+    shell.fake.account.add_zone("example.org")
+    shell.fake.account.tunnels[ACCOUNT, TUNNEL] = FakeTunnel("home")
 
     assert len(typed) > 10
     for line in typed:
@@ -97,8 +101,9 @@ def test_what_a_document_tells_to_type_works(name: str, tmp_path: Path) -> None:
         if program != "pvdify":
             assert program in OTHERS, line
             continue
-        done = shell.type(rest.replace("pvdify.toml", str(declared)), says="A=token")
-        accepted = {0, 69} if rest.startswith("doctor") else {0}
+        says = CREDENTIALS if "--credentials-stdin" in rest else "token" if "--token-stdin" in rest else "A=token"
+        done = shell.type(rest.replace("pvdify.toml", str(declared)), says=says)
+        accepted = {0, 69} if rest.startswith(("doctor", "domains:check")) else {0}
         assert done.status in accepted, f"{line}\n{done.out}{done.err}"
 
 
@@ -124,7 +129,10 @@ def test_the_first_screen_has_the_two_commands_and_a_picture() -> None:
     "name",
     [
         "README.md",
-        *(f"docs/{one}.md" for one in ("backup", "cli", "config", "errors", "glossary", "runbook", "secrets")),
+        *(
+            f"docs/{one}.md"
+            for one in ("backup", "cli", "config", "domains", "errors", "glossary", "runbook", "secrets")
+        ),
     ],
 )
 def test_every_command_that_is_named_exists(name: str) -> None:
@@ -137,7 +145,10 @@ def test_every_command_that_is_named_exists(name: str) -> None:
     "name",
     [
         "README.md",
-        *(f"docs/{one}.md" for one in ("backup", "cli", "config", "errors", "glossary", "runbook", "secrets")),
+        *(
+            f"docs/{one}.md"
+            for one in ("backup", "cli", "config", "domains", "errors", "glossary", "runbook", "secrets")
+        ),
     ],
 )
 def test_links_lead_somewhere(name: str) -> None:

@@ -29,6 +29,9 @@ bind_port = 3000
 """
 PATHS = [
     "haproxy/haproxy.cfg",
+    "haproxy/pages/down.page",
+    "haproxy/pages/maintenance.page",
+    "haproxy/pages/pending.page",
     "quadlet/pvdify-blog-v1-web-1.container",
     "quadlet/pvdify-blog-v1-web-2.container",
     "quadlet/pvdify-blog-v1-worker-1.container",
@@ -94,6 +97,25 @@ def test_paths_in_the_files_are_those_of_the_state_directory(file: Path) -> None
     files = files_of("-f", str(file), "--state", "/srv/pvdify")
 
     assert "--root /srv/pvdify/storage" in files["quadlet/pvdify-blog-v1-web-1.container"]
+
+
+def test_the_edge_is_rendered_with_the_names_that_are_declared() -> None:
+    declared = 'name = "blog"\nimage = "nginx"\ndomains = ["Blog.Example.ORG"]\n'
+
+    for edge, path in (("caddy", "caddy/Caddyfile"), ("cloudflared", "cloudflared/config.yml")):
+        ended = typed("render", "-f", "-", "--json", "--edge", edge, "--domain", "apps.example.org", says=declared)
+        text = json.loads(ended.out)["files"][path]
+        assert "blog.example.org" in text
+        assert "blog.apps.example.org" in text
+
+
+def test_a_name_that_two_apps_declare_is_refused() -> None:
+    app = '[apps.{}]\nimage = "nginx"\ndomains = ["blog.example.org"]\n'
+
+    ended = typed("render", "-f", "-", says=app.format("a") + app.format("b"))
+
+    assert 75 == ended.status
+    assert "cannot give blog.example.org away" in ended.err
 
 
 def test_standard_input_is_a_file_too() -> None:

@@ -1,4 +1,4 @@
-"""The golden trees, read by the programs that will read them: Quadlet, systemd and HAProxy."""
+"""The golden trees, read by the programs that will read them: Quadlet, systemd, HAProxy and Caddy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pvdify.render.edge import CADDY
 from tests.e2e.bed import Bed
 from tests.render.golden import GOLDEN
 from tests.render.world import PLACE
@@ -55,3 +56,15 @@ def test_haproxy_takes_each_configuration_without_a_warning(host: Bed, tree: Pat
     checked = host.run("haproxy", "-dW", "-c", "-f", f"{GENERATIONS}/{tree.name}/haproxy/haproxy.cfg", check=False)
 
     assert (0, "", "") == (checked.returncode, checked.stdout, checked.stderr)
+
+
+@pytest.mark.parametrize("tree", [tree for tree in TREES if (tree / CADDY).exists()], ids=lambda tree: tree.name)
+def test_caddy_takes_each_file_without_a_warning_and_finds_no_other_way_to_write_it(host: Bed, tree: Path) -> None:
+    file = f"{GENERATIONS}/{tree.name}/{CADDY}"
+
+    checked = host.run("caddy", "validate", "--adapter", "caddyfile", "--config", file, check=False)
+    formatted = host.run("caddy", "fmt", "--diff", file, check=False)
+
+    assert (0, True) == (checked.returncode, "Valid configuration" in checked.stdout + checked.stderr), checked.stderr
+    assert '"level":"warn"' not in checked.stderr
+    assert (0, 0) == (formatted.returncode, len([one for one in formatted.stdout.splitlines() if one[:1] in "+-"]))

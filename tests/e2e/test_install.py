@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bed import Bed
+from tests.e2e.edge import asking
 from tests.e2e.installed import CHECKOUT, check_out, installed, make
 
 HOST = f"{CHECKOUT}/install/host"
@@ -14,7 +15,11 @@ ROUTER = "pvdify-router.service"
 # What is left of pvdify when its programs are gone.
 STAYING = {
     "/usr/lib/systemd/system-generators/pvdify-generator",
+    "/etc/systemd/system/multi-user.target.wants/pvdify-caddy.service",
+    "/etc/systemd/system/multi-user.target.wants/pvdify-tunnel@a.service",
     "/usr/lib/systemd/system/pvdify-boot.service",
+    "/usr/lib/systemd/system/pvdify-caddy.service",
+    "/usr/lib/systemd/system/pvdify-tunnel@.service",
     "/usr/lib/systemd/system/pvdify-router.service",
     "/usr/lib/systemd/system/pvdify.slice",
     "/usr/lib/sysctl.d/50-pvdify.conf",
@@ -114,6 +119,7 @@ def test_only_root_may(bare: Bed, verb: str) -> None:
 
 def test_an_installed_host_is_complete(host: Bed) -> None:
     version = host.run("pvdify", "--version").stdout.split()[-1]
+    asking.put(host, "cloudflared.py", "/usr/local/bin/cloudflared")  # a unit whose program is missing is not well
 
     assert () == host.failed_units
     assert "" == host.run("sh", "-c", "systemd-analyze verify /usr/lib/systemd/system/pvdify* 2>&1").stdout
@@ -123,6 +129,7 @@ def test_an_installed_host_is_complete(host: Bed) -> None:
     assert "0.1.0" == version
     assert host.path(f"/var/lib/pvdify/libexec/{version}/hold.lua").exists()
     assert "/var/lib/pvdify/current/quadlet" == str(host.path("/etc/containers/systemd/pvdify").readlink())
+    assert "1" == host.run("cat", "/proc/sys/net/ipv4/tcp_migrate_req").stdout.strip()
     assert "20000-29999" == host.run("cat", "/proc/sys/net/ipv4/ip_local_reserved_ports").stdout.strip()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.bed import Bed
+from tests.e2e.edge import asking
 from tests.e2e.installed import installed, make
 from tests.e2e.operator import PODMAN, Operator
 
@@ -22,6 +23,7 @@ def operator() -> Iterator[Operator]:
             operator.pvdify("deploy", app, "--image", "127.0.0.1:5000/sample:v1")
         operator.pvdify("deploy", "shop", "--image", "127.0.0.1:5000/sample:v2")
         operator.pvdify("ps:scale", "blog", "web=2")
+        operator.pvdify("edge:set", "caddy", "--internal-ca", "--domain", "apps.example.org")
         make(bed, "uninstall")
         yield operator
 
@@ -35,6 +37,7 @@ def test_every_front_goes_on_answering(operator: Operator) -> None:
     assert {"blog", "shop"} == set(fronts(operator.bed))
     assert "release=v1" in operator.curl(fronts(operator.bed)["blog"])
     assert "release=v2" in operator.curl(fronts(operator.bed)["shop"])
+    assert asking.https(operator.bed, "shop.apps.example.org").startswith("release=v2")
     assert not operator.bed.path("/usr/bin/pvdify").exists()
     assert not operator.bed.path("/usr/lib/pvdify").exists()
 
@@ -82,6 +85,9 @@ def test_every_front_answers_after(operator: Operator, way: str) -> None:
     assert () == operator.bed.failed_units
     assert 2 == len(operator.units("blog"))
     assert 1 == len(operator.units("shop"))
+    operator.bed.wait_until(
+        lambda: asking.https(operator.bed, "blog.apps.example.org").startswith("release=v1"), what="the app by its name"
+    )
 
 
 def test_installed_again_it_goes_on_from_there(operator: Operator) -> None:

@@ -4,9 +4,10 @@
 active unit that publishes it, and behind a front are the servers that the router was given.
 """
 
+from tests.fakes.edge import FakeEdge
 from tests.fakes.host import FakeHost
 from tests.fakes.journal import FakeClock, FakeConsole, FakeLogs
-from tests.fakes.network import REFUSED, FakeNetwork
+from tests.fakes.network import REFUSED, FakeNetwork, FakeResolver
 from tests.fakes.podman import FakePodman
 from tests.fakes.router import Backend, FakeRouter
 from tests.fakes.secrets import FakeSeal, FakeSecrets
@@ -17,11 +18,13 @@ __all__ = [
     "Backend",
     "FakeClock",
     "FakeConsole",
+    "FakeEdge",
     "FakeHost",
     "FakeLogs",
     "FakeNetwork",
     "FakePodman",
     "FakeQuadlet",
+    "FakeResolver",
     "FakeRouter",
     "FakeSeal",
     "FakeSecrets",

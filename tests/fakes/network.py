@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from pvdify.errors import HostError
 from pvdify.ports import Answer
 from tests.fakes.knobs import fitting
 
@@ -89,3 +90,27 @@ class FakeNetwork:
         published = f"PublishPort=127.0.0.1:{port}:".encode()
         up = (unit for unit, status in self.systemd.states.items() if status.active == "active")
         return next((unit for unit in up if published in self.systemd.known.get(unit, b"")), None)
+
+
+@dataclass
+class FakeResolver:
+    """A DNS that knows what a test has put into it."""
+
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Addresses by name; `*.` in front stands for any one label."""
+    own: tuple[str, ...] = ("203.0.113.7", "2001:db8::7")
+    silent: set[str] = field(default_factory=set)
+    """Names that nobody answers for."""
+    is_down: bool = False
+
+    async def resolve(self, name: str) -> tuple[str, ...]:
+        await anyio.lowlevel.checkpoint()
+        if self.is_down:
+            raise HostError(f"cannot ask where {name} leads: no name server answers")
+        if name in self.silent:
+            await anyio.sleep_forever()
+        return self.names.get(name) or self.names.get(f"*.{name.partition('.')[2]}", ())
+
+    async def addresses(self) -> tuple[str, ...]:
+        await anyio.lowlevel.checkpoint()
+        return self.own

@@ -10,6 +10,7 @@ import anyio
 
 from pvdify.errors import RenderError, RouterError
 from pvdify.ports import Server, Workers
+from pvdify.render.router import mark_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,8 @@ class FakeRouter:
     refused_config: str = ""
     """What it says of every configuration."""
     reloads: int = 0
+    read: str = ""
+    """The mark of the configuration that was read last."""
     actions: list[str] = field(default_factory=list)
 
     def serving(self, app: str) -> tuple[str, ...]:
@@ -65,6 +68,12 @@ class FakeRouter:
             raise RouterError(f"cannot reload the router: {self.refused_config}")
         self.reloads += 1
         self._read()
+
+    async def mark(self) -> str:
+        await anyio.lowlevel.checkpoint()
+        if not self.is_up:
+            raise RouterError("cannot ask the router: it does not run")
+        return self.read
 
     async def reconcile(self, app: str, servers: tuple[Server, ...]) -> None:
         await self._change(f"reconcile {app}: {' '.join(one.name for one in servers)}")
@@ -118,8 +127,10 @@ class FakeRouter:
             return
         self.fronts, self.backends = {}, {}
         section = ""
-        for line in (self.current / "haproxy/haproxy.cfg").read_text().splitlines():
-            if match := re.match(r"(frontend|backend) (\S+)$", line):
+        text = (self.current / "haproxy/haproxy.cfg").read_text()
+        self.read = mark_of(text)
+        for line in text.splitlines():
+            if match := re.match(r"(frontend|backend) (\S+)( from \S+)?$", line):
                 section = match[2]
                 if match[1] == "backend":
                     self.backends[section] = Backend()

@@ -10,9 +10,10 @@ import pytest
 
 from pvdify.errors import SpecError
 from pvdify.model.answers import Changed
-from pvdify.model.requests import Deploy, Follow, ForRelease, Nothing, Scale
+from pvdify.model.cloudflare_requests import PointDomain
+from pvdify.model.requests import AddDomains, Deploy, Follow, ForRelease, Nothing, Scale
 from pvdify.model.scope import Scope
-from pvdify.operations import apps, generations, journal, logs, ps, releases
+from pvdify.operations import apps, cloudflare, domains, generations, journal, logs, ps, releases
 from pvdify.operations.registered import OPERATIONS
 from pvdify.operations.table import In, Kind, Operation, Route
 
@@ -125,16 +126,21 @@ def test_a_field_travels_where_its_route_says(
                     "metrics",
                     "config.versions",
                     "config.diff",
+                    "maintenance.show",
+                    "domains.list",
+                    "domains.check",
                 ),
             },
         ),
         (Scope.LOGS, {"logs.read"}),
         (Scope.CONFIG, {"config.set", "config.unset"}),
+        (Scope.DOMAINS, {"domains.remove", "cloudflare.zones", "cloudflare.dns"}),
         (
             Scope.DEPLOY,
             {
                 *("releases.create", "releases.rollback", "operations.cancel"),
                 *("ps.scale", "ps.restart", "ps.stop", "ps.start", "ps.run"),
+                *("maintenance.on", "maintenance.off"),
             },
         ),
         (
@@ -142,7 +148,8 @@ def test_a_field_travels_where_its_route_says(
             {
                 *("apps.create", "apps.change", "apps.destroy", "plan", "apply", "gc", "doctor"),
                 *("generations.list", "generations.diff", "generations.switch"),
-                *("registry.login", "registry.list", "registry.logout"),
+                *("registry.login", "registry.list", "registry.logout", "edge.show", "edge.set"),
+                *("cloudflare.login", "cloudflare.logout"),
                 *("tokens.list", "tokens.create", "tokens.rotate", "tokens.revoke", "audit.list", "audit.verify"),
                 *("secrets.show", "secrets.add", "secrets.remove", "secrets.rotate", "secrets.reseal"),
             },
@@ -163,6 +170,14 @@ def test_a_scope_may_depend_on_what_is_asked() -> None:
     assert Scope.ADMIN is route.scope_of(Scale(app="blog", processes={"web": 0}))
     assert Scope.DEPLOY is route.scope_of(Scale(app="blog", processes={"web": 2}))
     assert Scope.READ is route_of(apps.LIST).scope_of(Nothing())
+
+
+def test_to_overwrite_what_others_put_into_dns_takes_an_admin() -> None:
+    adds = (AddDomains(app="blog", domains=("blog.example.org",), dns=True, force=force) for force in (False, True))
+    points = (PointDomain(app="blog", domain="blog.example.org", force=force) for force in (False, True))
+
+    assert [Scope.DOMAINS, Scope.ADMIN] == [route_of(domains.ADD).scope_of(one) for one in adds]
+    assert [Scope.DOMAINS, Scope.ADMIN] == [route_of(cloudflare.POINT).scope_of(one) for one in points]
 
 
 def test_a_request_that_a_caller_built_is_checked() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LINES = 60
 CHANGES = (
-    *("v3", "rollback", "scale", "restart", "stop", "change", "recount"),
+    *("v3", "rollback", "scale", "restart", "stop", "change", "recount", "close"),
     *("set", "keep", "rollback-keep-config"),
 )
 

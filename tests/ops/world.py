@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pvdify.errors import PvdifyError
+from pvdify.model.edge import EdgeKind, EdgeSettings
 from pvdify.model.image import Image
 from pvdify.model.patch import ProcessPatch
 from pvdify.model.place import Place
 from pvdify.model.requests import (
+    AddDomains,
     Apply,
     ChangeApp,
     CreateApp,
@@ -24,10 +26,12 @@ from pvdify.model.requests import (
     DestroyApp,
     ForApp,
     Init,
+    RemoveDomain,
     Restart,
     Rollback,
     Scale,
     SetConfig,
+    SetEdge,
 )
 from pvdify.ops.apply import apply
 from pvdify.ops.change import change_app
@@ -35,13 +39,19 @@ from pvdify.ops.config import set_config
 from pvdify.ops.create import create_app
 from pvdify.ops.deploy import deploy
 from pvdify.ops.destroy import destroy_app
+from pvdify.ops.domains import add_domains, remove_domain
+from pvdify.ops.edge_settings import set_edge
 from pvdify.ops.host import Host
 from pvdify.ops.init import init
+from pvdify.ops.maintenance import turn_off, turn_on
 from pvdify.ops.perform import accepted, perform, performed
 from pvdify.ops.restart import restart
 from pvdify.ops.rollback import rollback
 from pvdify.ops.scale import scale
 from pvdify.ops.stop import start_app, stop_app
+from pvdify.render.edge import names_of
+from pvdify.render.router import mark_of
+from pvdify.render.tree import ROUTER
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
 from tests.fakes import FakeHost
@@ -51,7 +61,7 @@ if TYPE_CHECKING:
 
     from pvdify.model.answers import Changed
     from pvdify.model.event import Event
-    from pvdify.model.manifest import AppRow
+    from pvdify.model.manifest import AppRow, Manifest
     from pvdify.ops.running import Running
     from pvdify.store.journal import Journal
 
@@ -112,7 +122,7 @@ class World:
             )
 
     def process(self) -> Host:
-        """A new process of pvdify: nothing that the one before held is held any more."""
+        """A new process of pvdify: nothing that the one before held is held any more. A fork renders the same bytes."""
         place = Place(state=str(self.settings.state), run=str(self.settings.run))
         return Host(ports=self.fake.ports, state=State(self.settings), place=place)
 
@@ -131,6 +141,8 @@ class World:
         shutil.copytree(self.settings.run, other.settings.run, symlinks=True)
         other.fake = deepcopy(self.fake)
         other.fake.systemd.current = other.fake.router.current = other.settings.current
+        for edge in other.fake.edges.values():
+            edge.current = other.settings.current
         return other
 
     async def do(self, what: str) -> Changed:
@@ -159,6 +171,24 @@ class World:
             self.process(), "config.set", app=APP, actor="ada", run=lambda host, one: set_config(host, one, request)
         )
 
+    async def set_edge(
+        self, kind: EdgeKind = EdgeKind.CADDY, *, credentials: str | None = None, **fields: object
+    ) -> Changed:
+        """Have another edge."""
+        edge = msgspec.convert({"kind": kind, **fields}, EdgeSettings)
+        request = SetEdge(edge=edge, credentials=credentials)
+        return await perform(
+            self.process(), "edge.set", app="", actor="ada", run=lambda host, one: set_edge(host, one, request)
+        )
+
+    async def add(self, *names: str, app: str = APP) -> Changed:
+        """Give an app names."""
+        return await perform(self.process(), "domains.add", app=app, actor="ada", run=_add(*names, app=app))
+
+    async def remove(self, name: str, app: str = APP) -> Changed:
+        """Take a name from an app."""
+        return await perform(self.process(), "domains.remove", app=app, actor="ada", run=_remove(name, app=app))
+
     async def die(self, what: str, *, at: int, is_after: bool, act: Callable[[], None]) -> bool:
         """One operation that is cut off at a line of its journal; whether it got so far."""
         name, run = OPERATIONS[what]
@@ -176,7 +206,7 @@ class World:
         return cut.written >= at
 
     def seen(self) -> tuple[object, ...]:
-        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, and the config to come."""
+        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, the config to come, maintenance."""
         row = State(self.settings).current().apps.get(APP)
         backend = self.fake.router.backends.get(APP)
         return (
@@ -186,6 +216,8 @@ class World:
             self.fake.router.serving(APP) if backend else (),
             tuple(sorted(self.fake.systemd.lent_units)),
             row.config.version if row and row.config else None,
+            *(tuple(sorted(edge.names.items())) for edge in self.fake.edges.values()),
+            row.in_maintenance if row else None,
         )
 
     def problems(self) -> list[str]:
@@ -205,6 +237,13 @@ class World:
             needed = {one.release for one in row.instances} <= {row.live, row.warm}
             found += [] if needed else [f"units of {sorted({one.release for one in row.instances})}"]
             found += _unreadable(state, row)
+            found += ["names are declared that are not in force"] if names_differ(state, row) else []
+        if mark_of((self.settings.current / ROUTER).read_text()) != self.fake.router.read:
+            found += ["the router has not read its file"]
+        for kind, edge in self.fake.edges.items():
+            served = _names(state.current()) if kind is state.current().edge.kind else {}
+            found += [f"{kind.value} serves {edge.names}, wanted {served}"] if edge.names != served else []
+        found += [f"held {path.name}" for path in self.settings.held.glob("*")]
         found += [f"lent {unit}" for unit in self.fake.systemd.lent_units]
         found += [f"stray {name}" for name in self.fake.podman.stray]
         found += [f"half made {path.name}" for path in self.settings.generations.glob(".tmp-*")]
@@ -232,6 +271,23 @@ def _unreadable(state: State, row: AppRow) -> list[str]:
         except PvdifyError as error:
             found.append(error.message)
     return found
+
+
+def names_differ(state: State, row: AppRow) -> bool:
+    """Whether the slot of *row* declares other names than it has."""
+    return set(state.slot(row.name).domains) != set(row.domains)
+
+
+def _names(manifest: Manifest) -> dict[str, int]:
+    return {name: row.front for row in manifest.apps.values() for name in names_of(row, manifest.edge)}
+
+
+def _add(*names: str, app: str = APP) -> Run:
+    return lambda host, one: add_domains(host, one, AddDomains(app=app, domains=names))
+
+
+def _remove(name: str, app: str = APP) -> Run:
+    return lambda host, one: remove_domain(host, one, RemoveDomain(app=app, domain=name))
 
 
 def _change(request: ChangeApp) -> Run:
@@ -263,5 +319,10 @@ OPERATIONS: dict[str, tuple[str, Run]] = {
     "restart": ("ps.restart", lambda host, one: restart(host, one, Restart(app=APP))),
     "stop": ("ps.stop", lambda host, one: stop_app(host, one, ForApp(app=APP))),
     "start": ("ps.start", lambda host, one: start_app(host, one, ForApp(app=APP))),
+    "name": ("domains.add", _add("blog.example.org", "*.blog.example.org")),
+    "unname": ("domains.remove", _remove("old.example.org")),
+    "rename": ("apps.change", _change(ChangeApp(app=APP, domains=("new.example.org",), env={"LEVEL": "debug"}))),
+    "close": ("maintenance.on", lambda host, one: turn_on(host, one, ForApp(app=APP))),
+    "open": ("maintenance.off", lambda host, one: turn_off(host, one, ForApp(app=APP))),
     "destroy": ("apps.destroy", lambda host, one: destroy_app(host, one, DestroyApp(app=APP))),
 }

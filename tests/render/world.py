@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from pvdify.model.config import ConfigMeta
+from pvdify.model.edge import EdgeSettings
 from pvdify.model.image import Image, image_ref
 from pvdify.model.manifest import IDS_COUNT, IDS_FIRST, AppRow, InstanceRow
+from pvdify.model.page import Page
 from pvdify.model.parse import from_toml
 from pvdify.model.place import Place
 from pvdify.model.slot import Slot
 from pvdify.plan.release import formation_of, release_of
 from pvdify.plan.swap import router_of
+from pvdify.render.edge import edge_artefacts
 from pvdify.render.tree import (
     Artefact,
     app_artefacts,
     host_artefacts,
+    page_artefact,
     release_command_artefact,
 )
 
@@ -59,33 +63,42 @@ class _App(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     configs: tuple[_Config, ...] = ()
     config: int = 0
     release_command: int | None = None
+    maintenance: bool = False
+    pages: dict[Page, str] = {}
 
 
 class _Scenario(msgspec.Struct, forbid_unknown_fields=True):
     apps: tuple[_App, ...] = ()
+    edge: EdgeSettings = EdgeSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Rows and releases of a whole host; *running* are the versions whose release command runs."""
+    """Rows and releases of a whole host; *running* are the versions whose release command runs, *pages* what operators wrote."""
 
     rows: dict[str, AppRow]
     releases: dict[str, dict[int, Release]]
     running: dict[str, int]
+    pages: dict[str, dict[Page, bytes]]
+    edge: EdgeSettings
 
 
 def load(scenario: Path) -> World:
-    apps = from_toml(scenario.read_bytes(), _Scenario, what=scenario.name).apps
+    read = from_toml(scenario.read_bytes(), _Scenario, what=scenario.name)
+    apps = read.apps
     releases = {app.slot.name: _releases(app) for app in apps}
     rows = {app.slot.name: _row(app, releases[app.slot.name]) for app in apps}
     running = {app.slot.name: app.release_command for app in apps if app.release_command}
-    return World(rows, releases, running)
+    pages = {app.slot.name: _pages(app) for app in apps}
+    return World(rows, releases, running, pages, read.edge)
 
 
 def tree(world: World, place: Place = PLACE) -> tuple[Artefact, ...]:
     """Render every file of the world's generation."""
     files = [file for name, row in world.rows.items() for file in app_artefacts(row, world.releases[name], place)]
-    files += host_artefacts(world.rows, place)
+    files += host_artefacts(world.rows, world.edge, place)
+    files += edge_artefacts(world.rows, world.edge, place)
+    files += [page_artefact(name, page, html) for name, pages in world.pages.items() for page, html in pages.items()]
     files += [
         release_command_artefact(world.releases[name][version], world.rows[name], place)
         for name, version in world.running.items()
@@ -134,8 +147,15 @@ def _row(app: _App, releases: dict[int, Release]) -> AppRow:
         formation=formation_of(app.slot),
         instances=tuple(_instance(text) for text in app.units),
         config=_config(app, app.config).pin() if app.config else None,
+        domains=app.slot.domains,
+        in_maintenance=app.maintenance,
+        pages={page: hashlib.sha256(html).hexdigest() for page, html in _pages(app).items()},
     )
     return msgspec.structs.replace(row, router=router_of(row, releases[app.live])) if app.live else row
+
+
+def _pages(app: _App) -> dict[Page, bytes]:
+    return {page: html.encode() for page, html in app.pages.items()}
 
 
 def _instance(text: str) -> InstanceRow:

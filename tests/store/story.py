@@ -8,6 +8,7 @@ import msgspec
 
 from pvdify.model.audit import AuditEntry
 from pvdify.model.config import SALT, ConfigDocument, ConfigMeta
+from pvdify.model.edge import EdgeSettings
 from pvdify.model.event import Accepted, EventKind, Outcome
 from pvdify.model.image import Image
 from pvdify.model.manifest import AppRow, InstanceRow
@@ -77,7 +78,9 @@ class Host:
 
     def publish(self, app: AppRow | None, reason: str, *, operation: str) -> None:
         apps = {app.name: app} if app else {}
-        artefacts = host_artefacts(apps, Place()) + (app_artefacts(app, self.releases, Place()) if app else ())
+        artefacts = host_artefacts(apps, EdgeSettings(), Place()) + (
+            app_artefacts(app, self.releases, Place()) if app else ()
+        )
         parent = self.state.current() if self.state.has_generation() else NOBODY
         files = {one.path: one.text.encode() for one in artefacts}
         with publishing(self.state):

@@ -108,6 +108,7 @@ class Load:
     ) -> None:
         self.result: Result | None = None
         self._bed = bed
+        self._seconds = seconds
         self._arguments = [
             *("--keep-alive", str(keep_alive), "--new", str(new), "--slow", str(slow)),
             *("--websockets", str(websockets), "--uploads", str(uploads)),
@@ -143,6 +144,16 @@ class Load:
         lines = said.splitlines()
         if lines:
             self.result = _parsed(lines[-1])
+
+    def finish(self) -> Result:
+        """Wait until its time is over, and return the result."""
+        if self._process is None:
+            raise BedError("cannot wait for the load generator: it is not running")
+        self._process.wait(self._seconds + 60)
+        self.stop()
+        if self.result is None:
+            raise BedError("cannot read what the load generator found: it said nothing")
+        return self.result
 
     def snapshot(self) -> Result:
         """Return what is known so far."""

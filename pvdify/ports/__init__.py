@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from pvdify.model.edge import EdgeKind
     from pvdify.model.image import Image
     from pvdify.model.names import UnitName
     from pvdify.model.vault import AgeKey, SealWith
+    from pvdify.ports.edge import Cloudflare, Edge
 
 Progress = Callable[[str], Awaitable[None]]
 Feed = Callable[["BinaryIO"], None]
@@ -145,6 +147,9 @@ class Router(Protocol):
     async def reload(self) -> None:
         """Make the router read the configuration in force again, losing no request; raise `RouterError` if it refuses."""
 
+    async def mark(self) -> str:
+        """The mark of the configuration that the worker has read; empty where it has none. Raise `RouterError` if it does not answer."""
+
     async def reconcile(self, app: str, servers: tuple[Server, ...]) -> None:
         """Make exactly *servers* take new requests of *app*, and let all others finish what they have.
 
@@ -247,6 +252,16 @@ class Network(Protocol):
 
     async def reserve(self, candidates: tuple[int, ...], count: int) -> tuple[int, ...]:
         """The first *count* of *candidates* that could be bound now; fewer if there are not so many."""
+
+
+class Resolver(Protocol):
+    """Where names lead, as this machine sees it."""
+
+    async def resolve(self, name: str) -> tuple[str, ...]:
+        """The addresses of *name*, IPv4 first; none if it leads nowhere. Raise `HostError` where nobody answers that."""
+
+    async def addresses(self) -> tuple[str, ...]:
+        """The addresses that this machine sends from, IPv4 first, public or not; none where it has no network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,10 +403,13 @@ class Ports:
     router: Router
     podman: Podman
     network: Network
+    resolver: Resolver
     logs: Logs
     console: Console
     secrets: Secrets
     seal: Seal
     memory: Memory
     lockbox: Lockbox
+    edges: Mapping[EdgeKind, Edge]
+    cloudflare: Cloudflare
     clock: Clock

@@ -1,0 +1,116 @@
+"""The edge Caddy: automatic HTTPS in front of the fronts, in a service of pvdify's own."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import msgspec
+from anyio.streams.tls import TLSStream
+
+from pvdify.adapters.http import Exchange, HttpError
+from pvdify.adapters.process import run
+from pvdify.errors import EdgeError, HostError, ProgramMissingError, RenderError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNIT: Final = "pvdify-caddy.service"
+_INSTALL: Final = "install Caddy, as https://caddyserver.com/docs/install says; its own service is not needed"
+_HTTPS: Final = ("127.0.0.1", 443)
+_PATIENCE: Final = 60.0
+_BODY: Final = 64 * 1024
+
+
+class _Refusal(msgspec.Struct):
+    """What Caddy answers where it takes something not."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caddy:
+    """`Edge` of this machine; *admin* is where the running one takes another configuration."""
+
+    admin: Path
+
+    async def version(self) -> str:
+        try:
+            done = await run("caddy", "version")
+        except ProgramMissingError as error:
+            error.hint = _INSTALL
+            raise
+        return done.checked().stdout.split()[0].removeprefix("v")
+
+    async def check(self, config: Path) -> None:
+        done = await run("caddy", "validate", "--adapter", "caddyfile", "--config", str(config))
+        if done.returncode:
+            raise RenderError(f"cannot use {config.name}: Caddy says {_words(done.stderr)}")
+
+    async def is_running(self) -> bool:
+        done = await run("systemctl", "is-active", UNIT)
+        return done.stdout.strip() in {"active", "reloading"}
+
+    async def follow(self, config: Path) -> None:
+        text = await anyio.Path(config).read_bytes()
+        if await self._takes(text):
+            return
+        done = await run("systemctl", "start", UNIT)
+        if done.returncode or not await self._takes(text):
+            raise _failed(_words(done.stderr) if done.returncode else "it is not up")
+
+    async def problem(self, name: str) -> str:
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # whether there is one, not whose
+        try:
+            async with await anyio.connect_tcp(*_HTTPS) as stream:
+                await TLSStream.wrap(stream, hostname=name, ssl_context=trusting, standard_compatible=False)
+        except (ssl.SSLError, anyio.BrokenResourceError, anyio.EndOfStream):
+            return f"Caddy has no certificate for {name} yet: `journalctl -u {UNIT}` says why"
+        except OSError:
+            return "nobody listens on port 443"
+        return ""
+
+    async def stop(self) -> None:
+        await run("systemctl", "stop", UNIT)
+
+    async def _takes(self, text: bytes) -> bool:
+        """Have the running Caddy serve *text*, which costs nobody a connection where it does already; False if none runs."""
+        try:
+            with anyio.fail_after(_PATIENCE):
+                try:
+                    stream = await anyio.connect_unix(self.admin)
+                except OSError:
+                    return False
+                async with stream:
+                    exchange = Exchange(stream)
+                    # a socket has no host
+                    await exchange.send("POST", "/load", {"Host": "", "Content-Type": "text/caddyfile"}, text)
+                    head = await exchange.head()
+                    body = await exchange.body(limit=_BODY)
+        except TimeoutError:
+            raise HostError(f"cannot wait for Caddy: it did not take the new names in {_PATIENCE:g} s") from None
+        except (OSError, HttpError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
+            raise HostError(f"cannot bring Caddy to the new names: {str(error) or 'it hung up'}") from error
+        if head.status != 200:  # noqa: PLR2004 - HTTP's own
+            raise _failed(_refusal(body))
+        return True
+
+
+def _failed(words: str) -> EdgeError:
+    return EdgeError(f"cannot bring Caddy to the new names: {words}", hint=f"journalctl -u {UNIT} -n 50")
+
+
+def _refusal(body: bytes) -> str:
+    try:
+        return msgspec.json.decode(body, type=_Refusal).error[:400]
+    except msgspec.MsgspecError:
+        return "it does not say why"
+
+
+def _words(stderr: str) -> str:
+    """What a Go program says last."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return lines[-1].removeprefix("Error: ")[:400] if lines else "nothing"

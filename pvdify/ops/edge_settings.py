@@ -1,0 +1,119 @@
+"""Which program is the edge, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from pvdify.errors import RefusedError, SpecError
+from pvdify.model.answers import Changed
+from pvdify.model.edge import EdgeKind
+from pvdify.model.edge_answers import Edge
+from pvdify.model.event import Outcome
+from pvdify.model.tunnel import check_credentials
+from pvdify.ops.edge import follow, runs
+from pvdify.ops.ingress import check_tunnel, is_remote, leave
+from pvdify.ops.publish import publish
+from pvdify.ops.reload import reload_router
+from pvdify.ops.tunnel_credentials import forget_other_credentials, keep_credentials, kept_credentials
+from pvdify.plan.domains import check_owner
+from pvdify.render.edge import names_of
+
+if TYPE_CHECKING:
+    from pvdify.model.edge import EdgeSettings
+    from pvdify.model.manifest import AppRow, Manifest
+    from pvdify.model.requests import Nothing, SetEdge
+    from pvdify.ops.host import Host
+    from pvdify.ops.running import Running
+
+
+async def show_edge(host: Host, _request: Nothing) -> Edge:
+    """The edge in force."""
+    manifest = host.state.current()
+    names = sum(len(names_of(row, manifest.edge)) for row in manifest.apps.values())
+    return Edge(edge=manifest.edge, is_running=await runs(host, manifest), names=names)
+
+
+async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
+    """Put another edge in force and start it; the one before serves until then, and again if the new one does not."""
+    before = host.state.current().edge
+    if request.edge == before and request.credentials is None:
+        text = f"the edge is {before.kind.value}, and so already"
+        return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text)
+    if is_remote(request.edge):
+        async with running.step("tunnel"):
+            await check_tunnel(host, request.edge)
+    kept = await _checked_credentials(host, request)
+    await _check_program(host, request.edge, is_run_here=(kept or request.credentials) is not None)
+    is_other = request.credentials is not None and request.credentials.encode() != kept
+    if is_other:
+        async with running.step("credentials"):
+            await keep_credentials(host, request.edge, (request.credentials or "").encode(), actor=running.actor)
+    try:
+        await _put(host, running, request.edge, again=is_other)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            if is_other:
+                await keep_credentials(host, request.edge, kept, actor=running.actor)
+            if host.state.current().edge == request.edge:
+                await _put(host, running, before, again=is_other)
+                await _left(host, running, request.edge, for_=before)
+        raise
+    await _left(host, running, before, for_=request.edge)
+    if request.edge.kind is EdgeKind.CLOUDFLARED:
+        await forget_other_credentials(host, request.edge, actor=running.actor)
+    text = f"the edge is {request.edge.kind.value} now"
+    return Changed(operation=running.id, outcome=Outcome.DONE, text=text, generation=running.generation)
+
+
+async def _left(host: Host, running: Running, edge: EdgeSettings, *, for_: EdgeSettings) -> None:
+    """Take our rules out of the tunnel of *edge*, unless the other one still tells it the names."""
+    if is_remote(edge) and not (is_remote(for_) and (edge.account, edge.tunnel) == (for_.account, for_.tunnel)):
+        async with running.step("leave"):
+            await leave(host, running, edge)
+
+
+async def _check_program(host: Host, edge: EdgeSettings, *, is_run_here: bool) -> None:
+    """Raise where the program of *edge* is not on this host; one that somebody else runs need not be."""
+    if edge.kind is EdgeKind.NONE or (is_remote(edge) and not is_run_here):
+        return
+    if edge.kind not in host.edges:
+        raise RefusedError(f"cannot use the edge {edge.kind.value}: this host has no such program")
+    await host.edges[edge.kind].version()
+
+
+async def _checked_credentials(host: Host, request: SetEdge) -> bytes | None:
+    """The credentials of the tunnel that are kept already; raise `SpecError` where those that are given do not fit it, or there are none at all.
+
+    A tunnel that Cloudflare keeps may do without: then somebody else runs it, and pvdify only tells it the names.
+    """
+    edge = request.edge
+    if edge.kind is not EdgeKind.CLOUDFLARED:
+        return None
+    kept = await kept_credentials(host, edge)
+    given = request.credentials or (kept.decode() if kept else None)
+    if given is not None:
+        check_credentials(given, edge)
+    elif not is_remote(edge):
+        raise SpecError(
+            "cannot use the tunnel: its credentials are not kept yet",
+            pointer="/credentials",
+            hint=f"pvdify edge:set cloudflared --tunnel {edge.tunnel} --credentials-stdin < {edge.tunnel}.json",
+        )
+    return kept
+
+
+async def _put(host: Host, running: Running, edge: EdgeSettings, *, again: bool = False) -> None:
+    async def nothing(manifest: Manifest) -> AppRow | None:
+        await anyio.lowlevel.checkpoint()
+        for row in manifest.apps.values():
+            check_owner(manifest.apps.values(), edge, row.name, row.domains)
+        return None
+
+    async with running.step("switch"):
+        await publish(host, running, app="", change=nothing, reason=f"edge {edge.kind.value}", edge=edge)
+    async with running.step("route"):
+        await reload_router(host)
+    async with running.step("edge"):
+        await follow(host, again=again, tell=running.note)

@@ -1,0 +1,190 @@
+"""A host that comes back elsewhere has its names, its pages and its edge again, and lets nobody in before its apps are up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from pvdify.errors import BackupError, HostError, ProgramMissingError, RefusedError
+from pvdify.model.edge import EdgeKind
+from pvdify.model.requests import Apply, Nothing, Reseal
+from pvdify.ops.apply import apply, plan
+from pvdify.ops.doctor import doctor
+from pvdify.ops.perform import perform
+from pvdify.ops.recover import recover_all
+from pvdify.ops.reseal import reseal
+from tests.fakes import FakeEdge
+from tests.ops.test_edge import CREDENTIALS, TUNNEL, opened
+from tests.ops.test_restore_refused import contents, is_bare
+from tests.ops.two_hosts import Hosts
+from tests.ops.world import APP, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAME = "blog.example.org"
+PAGE = "<h1>Gone fishing</h1>"
+
+
+@pytest.fixture
+async def hosts(tmp_path: Path) -> Hosts:
+    """Backed up behind a tunnel, with a name and a page of its own, and a bare host beside it."""
+    hosts = Hosts(tmp_path)
+    await hosts.begin()
+    await hosts.old.set_edge(EdgeKind.CLOUDFLARED, credentials=CREDENTIALS, tunnel=TUNNEL, domain="apps.example.org")
+    await hosts.old.add(NAME)
+    pages = hosts.old.settings.pages(APP)
+    pages.mkdir()
+    (pages / "down.html").write_text(PAGE)
+    await applied(hosts.old)
+    await hosts.take()
+    return hosts
+
+
+async def applied(world: World) -> None:
+    await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply()))
+
+
+def tunnel(world: World) -> FakeEdge:
+    return world.fake.edges[EdgeKind.CLOUDFLARED]
+
+
+def notes(world: World) -> str:
+    """What was noted of the restore."""
+    (record,) = (one for one in world.process().state.records("") if one.name == "restore")
+    return "\n".join(event.text for event in record.events)
+
+
+async def test_names_pages_and_the_tunnel_are_there_again(hosts: Hosts) -> None:
+    await hosts.bring()
+
+    before, after = (world.process().state.current() for world in (hosts.old, hosts.new))
+    assert before.edge == after.edge
+    assert {NAME, "blog.apps.example.org", "shop.apps.example.org", "idle.apps.example.org"} == set(
+        tunnel(hosts.new).names
+    )
+    assert tunnel(hosts.old).names == tunnel(hosts.new).names
+    assert CREDENTIALS.encode() == await opened(hosts.new)
+    assert before.apps[APP].pages == after.apps[APP].pages
+    assert PAGE in (hosts.new.settings.current / "haproxy/pages/blog/down.page").read_text()
+    assert () == (await plan(hosts.new.process(), Apply())).steps
+    assert [] == hosts.new.problems()
+
+
+async def test_nobody_is_let_in_before_the_apps_are_up(hosts: Hosts) -> None:
+    serving: list[tuple[str, ...]] = []
+
+    class Watched(FakeEdge):
+        async def follow(self, config: Path) -> None:
+            serving.append(tuple(hosts.new.fake.router.serving(APP)))
+            await super().follow(config)
+
+    hosts.new.fake.edges[EdgeKind.CLOUDFLARED] = Watched(EdgeKind.CLOUDFLARED, hosts.new.settings.current)
+
+    await hosts.bring()
+
+    assert [tuple(hosts.old.fake.router.serving(APP))] == serving
+
+
+async def test_a_recovery_meanwhile_lets_nobody_in_either(hosts: Hosts) -> None:
+    hosts.new.fake.podman.registry.clear()
+    with pytest.raises(HostError):
+        await hosts.bring()
+    state = hosts.new.process().state
+    restoring = state.backups.restoring()
+    assert restoring is not None
+    state.backups.note(msgspec.structs.replace(restoring, is_edge_waiting=True))
+    await tunnel(hosts.new).stop()
+    state.note_followed(None)
+
+    await recover_all(hosts.new.process(), lambda _text: None)
+
+    assert not tunnel(hosts.new).is_up
+
+
+async def test_an_app_that_does_not_come_up_keeps_nobody_else_out(hosts: Hosts) -> None:
+    hosts.new.fake.podman.registry.clear()
+
+    with pytest.raises(HostError):
+        await hosts.bring()
+
+    assert tunnel(hosts.new).is_up
+    assert NAME in tunnel(hosts.new).names
+
+
+async def test_an_edge_that_does_not_come_up_is_told_and_apply_brings_it_up(hosts: Hosts) -> None:
+    tunnel(hosts.new).refusal = "it cannot connect"
+
+    await hosts.bring()
+    assert "it cannot connect" in notes(hosts.new)
+    assert {"edge"} == {step.action for step in (await plan(hosts.new.process(), Apply())).steps}
+    tunnel(hosts.new).refusal = ""
+    await applied(hosts.new)
+
+    assert NAME in tunnel(hosts.new).names
+
+
+async def test_without_the_program_of_the_edge_nothing_is_restored(hosts: Hosts) -> None:
+    tunnel(hosts.new).is_installed = False
+    before = contents(hosts.new)
+
+    with pytest.raises(ProgramMissingError):
+        await hosts.bring()
+
+    assert is_bare(hosts.new)
+    assert before == contents(hosts.new)
+
+
+async def test_a_host_with_an_edge_of_its_own_is_not_bare(hosts: Hosts) -> None:
+    await hosts.new.set_edge(internal_ca=True)
+
+    with pytest.raises(RefusedError, match="it has the edge caddy"):
+        await hosts.bring()
+
+
+def _renamed(names: tuple[str, ...]) -> Callable[[World], None]:
+    def spoil(world: World) -> None:
+        path = world.settings.current / "manifest.json"
+        path.write_text(path.read_text().replace(f'"{NAME}"', ",".join(f'"{name}"' for name in names)))
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "names", [("Blog.Example.org",), ("example.org:80",), ("shop.apps.example.org",), ("x\\ny.org",)]
+)
+async def test_names_that_no_app_could_have_been_given_are_refused(hosts: Hosts, names: tuple[str, ...]) -> None:
+    _renamed(names)(hosts.old)
+    await hosts.take(force=True)
+
+    with pytest.raises(BackupError, match="manifest"):
+        await hosts.bring()
+
+    assert is_bare(hosts.new)
+
+
+async def test_a_page_that_was_edited_after_the_backup_s_manifest_waits_for_apply(hosts: Hosts) -> None:
+    (hosts.old.settings.pages(APP) / "down.html").write_text("<h1>Edited</h1>")
+    await hosts.take(force=True)
+
+    await hosts.bring()
+
+    assert {} == hosts.new.process().state.current().apps[APP].pages
+    assert ["pages"] == [step.action for step in (await plan(hosts.new.process(), Apply())).steps]
+
+
+async def test_what_the_tunnel_is_run_with_is_sealed_again_too(hosts: Hosts) -> None:
+    world = hosts.old
+    world.fake.seal.key = "host-3"
+
+    await perform(
+        world.process(), "secrets.reseal", app="", actor="ada", run=lambda host, one: reseal(host, one, Reseal())
+    )
+
+    assert CREDENTIALS.encode() == await opened(world)
+    assert not [
+        one for one in (await doctor(world.process(), Nothing())).checks if one.name == "sealed config" and one.hint
+    ]
