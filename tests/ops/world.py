@@ -109,12 +109,15 @@ class World:
     """The host, and what an operator does to it."""
 
     directory: Path
+    here: Path = Path()
+    """Leads to the directory of whichever of several forks had the last process."""
     fake: FakeHost = field(init=False)
     settings: Settings = field(init=False)
 
     def __post_init__(self) -> None:
         self.settings = Settings(self.directory / "state", self.directory / "run")
         self.settings.run.mkdir(parents=True)
+        self.here = self.here if self.here.name else self.directory / "here"
         self.fake = FakeHost(self.settings.current)
         for number, tag in enumerate(("v1", "v2", "v3"), start=1):
             self.fake.podman.registry[f"ghcr.io/org/blog:{tag}"] = Image(
@@ -122,8 +125,10 @@ class World:
             )
 
     def process(self) -> Host:
-        """A new process of pvdify: nothing that the one before held is held any more. A fork renders the same bytes."""
-        place = Place(state=str(self.settings.state), run=str(self.settings.run))
+        """A new process of pvdify: nothing that the one before held is held any more. A fork renders the same bytes, so it has the same paths."""
+        self.here.unlink(missing_ok=True)
+        self.here.symlink_to(self.directory)
+        place = Place(state=str(self.here / self.settings.state.name), run=str(self.here / self.settings.run.name))
         return Host(ports=self.fake.ports, state=State(self.settings), place=place)
 
     async def begin(self, *releases: str) -> None:
@@ -135,7 +140,7 @@ class World:
 
     def fork(self, directory: Path) -> World:
         """The same host once more, in *directory*: what is done to one of them the other does not see."""
-        other = World(directory)
+        other = World(directory, here=self.here)
         other.settings.run.rmdir()
         shutil.copytree(self.settings.state, other.settings.state, symlinks=True, copy_function=_copied)
         shutil.copytree(self.settings.run, other.settings.run, symlinks=True)
