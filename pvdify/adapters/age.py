@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pvdify.adapters.plumbing import Ended
-    from pvdify.ports import Feed, Take
+    from pvdify.ports.secrets import Feed, Take
 
 _NO_KEY: Final = "no identity matched"
 

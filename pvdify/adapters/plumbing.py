@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from anyio.abc import Process
 
-    from pvdify.ports import Feed, Take
+    from pvdify.ports.secrets import Feed, Take
 
 _PIECE: Final = 1 << 20
 _COMPLAINT: Final = 1 << 16

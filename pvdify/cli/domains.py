@@ -14,8 +14,9 @@ from pvdify.cli.host import UNWELL, verdict
 from pvdify.model.answers import CheckStatus
 from pvdify.model.edge import EdgeKind, EdgeSettings, Managed
 from pvdify.model.edge_answers import DomainState
+from pvdify.model.edge_requests import AddDomains, CheckDomains, RemoveDomain, SetEdge
 from pvdify.model.parse import from_value
-from pvdify.model.requests import AddDomains, CheckDomains, ForApp, Nothing, RemoveDomain, SetEdge
+from pvdify.model.requests import ForApp, Nothing
 from pvdify.operations import domains as operations
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pvdify.model.cloudflare import TokenText
 from pvdify.model.dns import check_addresses
 from pvdify.model.domain import DomainText
+from pvdify.model.edge_requests import Addresses
 from pvdify.model.names import AppName
-from pvdify.model.requests import Addresses, Request
+from pvdify.model.requests import Request
 
 
 class PointDomain(Request, frozen=True, kw_only=True):

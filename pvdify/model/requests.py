@@ -7,12 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, field
 
-from pvdify.errors import SpecError
 from pvdify.model.bookmark import EventCursor
 from pvdify.model.config import ConfigNumber, FileName
-from pvdify.model.dns import AddressText, check_addresses
 from pvdify.model.domain import DomainText
-from pvdify.model.edge import EdgeSettings
 from pvdify.model.image import image_ref
 from pvdify.model.names import AppName, ProcessName
 from pvdify.model.patch import HealthcheckPatch, Maybe, ProcessPatch, ResourcesPatch
@@ -49,7 +46,6 @@ RegistryHost = Annotated[
 
 FilePath = Annotated[str, Meta(min_length=1, max_length=4096)]
 TokenDays = Annotated[int, Meta(ge=1, le=3650)]
-Addresses = Annotated[tuple[AddressText, ...], Meta(max_length=16)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -339,49 +335,6 @@ class Restore(Request, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Name the file, and no key."""
         return f"Restore({self.file})"
-
-
-class AddDomains(Request, frozen=True, kw_only=True):
-    """Names to give to an app; *dns*: and to lead here, as `PointDomain` does."""
-
-    app: AppName
-    domains: Annotated[tuple[DomainText, ...], Meta(min_length=1, max_length=100)]
-    dns: bool = False
-    addresses: Addresses = ()
-    force: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse addresses that nobody is at, and what is said of records that are not asked for."""
-        check_addresses(self.addresses)
-        if (self.addresses or self.force) and not self.dns:
-            raise SpecError(
-                "cannot use addresses and force: records in DNS are not asked for", pointer="/dns", hint="say `--dns`"
-            )
-
-
-class RemoveDomain(Request, frozen=True, kw_only=True):
-    """A name to take from an app."""
-
-    app: AppName
-    domain: DomainText
-
-
-class CheckDomains(Request, frozen=True, kw_only=True):
-    """How the names of an app are reached, or just one of them."""
-
-    app: AppName
-    domain: DomainText | None = None
-
-
-class SetEdge(Request, frozen=True, kw_only=True):
-    """Another edge of the host, as a whole; *credentials* are the tunnel's, where they are not kept already."""
-
-    edge: EdgeSettings
-    credentials: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
-
-    def __repr__(self) -> str:
-        """Name the edge, and not its credentials."""
-        return f"SetEdge({self.edge.kind.value})"
 
 
 class ForRecipient(Request, frozen=True, kw_only=True):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pvdify.model.answers import Changed
 from pvdify.model.cloudflare import Records, Zones
 from pvdify.model.cloudflare_requests import ForZone, LoginToCloudflare, PointDomain
-from pvdify.model.requests import AddDomains, Nothing
+from pvdify.model.requests import Nothing
 from pvdify.model.scope import Scope
 from pvdify.operations.table import Kind, Operation, Route
+
+if TYPE_CHECKING:
+    from pvdify.model.edge_requests import AddDomains
 
 
 def may_lead(request: AddDomains | PointDomain) -> Scope:

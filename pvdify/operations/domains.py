@@ -6,7 +6,8 @@ from typing import Final
 
 from pvdify.model.answers import Changed
 from pvdify.model.edge_answers import DomainChecks, Domains, Edge
-from pvdify.model.requests import AddDomains, CheckDomains, ForApp, Nothing, RemoveDomain, SetEdge
+from pvdify.model.edge_requests import AddDomains, CheckDomains, RemoveDomain, SetEdge
+from pvdify.model.requests import ForApp, Nothing
 from pvdify.model.scope import Scope
 from pvdify.operations.cloudflare import may_lead
 from pvdify.operations.table import Kind, Operation, Route

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pvdify.model import edge_answers as a
+from pvdify.model import edge_requests as e
 from pvdify.model import requests as q
 from pvdify.model.answers import Check, CheckStatus
 from pvdify.model.edge import EdgeKind, EdgeSettings
@@ -28,10 +29,10 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             advice=("*.apps.example.org. A 203.0.113.7", "blog.example.org. A 203.0.113.7"),
         ),
     ),
-    "domains.add": Example(q.AddDomains(app="blog", domains=("blog.example.org", "*.blog.example.org"))),
-    "domains.remove": Example(q.RemoveDomain(app="blog", domain="blog.example.org")),
+    "domains.add": Example(e.AddDomains(app="blog", domains=("blog.example.org", "*.blog.example.org"))),
+    "domains.remove": Example(e.RemoveDomain(app="blog", domain="blog.example.org")),
     "domains.check": Example(
-        q.CheckDomains(app="blog", domain="blog.example.org"),
+        e.CheckDomains(app="blog", domain="blog.example.org"),
         a.DomainChecks(
             app="blog",
             domains=(
@@ -56,5 +57,5 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         ),
     ),
     "edge.show": Example(q.Nothing(), a.Edge(edge=_EDGE, is_running=True, names=7)),
-    "edge.set": Example(q.SetEdge(edge=_EDGE)),
+    "edge.set": Example(e.SetEdge(edge=_EDGE)),
 }

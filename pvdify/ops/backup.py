@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pvdify.model.caller import Caller
     from pvdify.model.requests import Backup, Restore
     from pvdify.ops.host import Host
-    from pvdify.ports import Take
+    from pvdify.ports.secrets import Take
     from pvdify.store.packing import Packed
 
 STANDARD_OUTPUT: Final = "-"

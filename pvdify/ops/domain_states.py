@@ -16,8 +16,9 @@ from pvdify.plan.addresses import records
 from pvdify.render.edge import names_of
 
 if TYPE_CHECKING:
+    from pvdify.model.edge_requests import CheckDomains
     from pvdify.model.manifest import AppRow
-    from pvdify.model.requests import CheckDomains, ForApp
+    from pvdify.model.requests import ForApp
     from pvdify.ops.host import Host
 
 

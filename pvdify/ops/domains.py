@@ -18,8 +18,8 @@ from pvdify.plan.domains import names_declared
 
 if TYPE_CHECKING:
     from pvdify.model.answers import Changed
+    from pvdify.model.edge_requests import AddDomains, RemoveDomain
     from pvdify.model.manifest import AppRow
-    from pvdify.model.requests import AddDomains, RemoveDomain
     from pvdify.model.slot import Slot
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running

@@ -39,31 +39,31 @@ async def follow(host: Host, *, again: bool = False, before: str | None = None, 
         manifest = host.state.current()
         if not again and not is_behind(host, manifest):
             return False
-        noted = (host.state.followed() or "").partition(_AND)[0]
+        noted = (host.state.followed.read() or "").partition(_AND)[0]
         try:
             await _bring(host, manifest, tell, is_other=again or noted != _file(manifest))
         except EdgeError:
             if before is not None and not is_remote(manifest.edge):
-                host.state.note_followed(before)
+                host.state.followed.note(before)
             raise
         except BaseException:
             forget(host)
             raise
-        host.state.note_followed(_wanted(manifest))
+        host.state.followed.note(_wanted(manifest))
     return True
 
 
 def forget(host: Host) -> str | None:
     """Note that nobody knows what the edge serves: whoever looks at it next brings it to the names in force. What was noted until now."""
-    noted = host.state.followed()
-    host.state.note_followed(_UNKNOWN)
+    noted = host.state.followed.read()
+    host.state.followed.note(_UNKNOWN)
     return noted
 
 
 def remember(host: Host, manifest: Manifest, noted: str | None) -> None:
     """Note again what was noted before *manifest* came into force, if it says the same."""
     if noted == _wanted(manifest):
-        host.state.note_followed(noted)
+        host.state.followed.note(noted)
 
 
 async def followed(host: Host, running: Running) -> None:
@@ -98,7 +98,7 @@ def is_behind(host: Host, manifest: Manifest) -> bool:
 
     What it was brought to outlives a boot: then its unit starts with the file of the generation in force.
     """
-    return _wanted(manifest) != host.state.followed()
+    return _wanted(manifest) != host.state.followed.read()
 
 
 async def is_run_here(host: Host, edge: EdgeSettings) -> bool:

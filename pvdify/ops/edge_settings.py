@@ -22,8 +22,9 @@ from pvdify.render.edge import names_of
 
 if TYPE_CHECKING:
     from pvdify.model.edge import EdgeSettings
+    from pvdify.model.edge_requests import SetEdge
     from pvdify.model.manifest import AppRow, Manifest
-    from pvdify.model.requests import Nothing, SetEdge
+    from pvdify.model.requests import Nothing
     from pvdify.ops.host import Host
     from pvdify.ops.running import Running
 

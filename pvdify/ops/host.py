@@ -17,20 +17,17 @@ if TYPE_CHECKING:
     from pvdify.ports import (
         Clock,
         Console,
-        Lockbox,
         Logs,
-        Memory,
         Network,
         Podman,
         Ports,
         Quadlet,
         Resolver,
         Router,
-        Seal,
-        Secrets,
         Systemd,
     )
     from pvdify.ports.edge import Cloudflare, Edge
+    from pvdify.ports.secrets import Lockbox, Memory, Seal, Secrets
     from pvdify.store.state import State
 
 

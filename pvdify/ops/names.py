@@ -60,7 +60,7 @@ async def put_names(
 
     *stamp* is of a slot that is applied so.
     """
-    before, noted = host.row(app), host.state.followed()
+    before, noted = host.row(app), host.state.followed.read()
     try:
         async with running.step(step):
             data = {WANTED: " ".join(names), BEFORE: " ".join(before.domains)}

@@ -88,19 +88,6 @@ class Layout:
             self._settings.run.mkdir(mode=0o711, exist_ok=True)
             replace(self._settings.loaded, f"{number}\n".encode(), PUBLIC)
 
-    def followed(self) -> str | None:
-        """What was noted."""
-        with told(f"read {self._settings.followed}"):
-            try:
-                return self._settings.followed.read_text(encoding="ascii", errors="replace").strip() or None
-            except FileNotFoundError:
-                return None
-
-    def note_followed(self, sha256: str | None) -> None:
-        """Put that there, also on a full disk: what the edge serves is changed already."""
-        with told(f"write {self._settings.followed}"):
-            self._reserve.spend(lambda: replace(self._settings.followed, f"{sha256 or ''}\n".encode(), PUBLIC))
-
     def sweep(self) -> tuple[str, ...]:
         """Finish removals of apps that were interrupted, and set the reserve aside again."""
         settings = self._settings

@@ -10,6 +10,7 @@ from pvdify.store.audit import Audit
 from pvdify.store.backups import Backups
 from pvdify.store.configs import Configs
 from pvdify.store.elsewhere import Elsewhere
+from pvdify.store.followed import Followed
 from pvdify.store.generations import Generations, Staged
 from pvdify.store.held import Held
 from pvdify.store.journals import Journals
@@ -64,6 +65,7 @@ class State:
         self.vault = Vault(settings, self._locks)
         self.configs = Configs(settings, reserve)
         self.elsewhere = Elsewhere(settings, reserve)
+        self.followed = Followed(settings, reserve)
         self.pages = Pages(settings)
         self.held = Held(settings)
         self._tokens = Tokens(settings, reserve)
@@ -251,14 +253,6 @@ class State:
     def note_loaded(self, number: int) -> None:
         """Note that systemd has read generation *number*."""
         self._layout.note_loaded(number)
-
-    def followed(self) -> str | None:
-        """The SHA-256 of what the edge was last made to serve; None where it serves nothing."""
-        return self._layout.followed()
-
-    def note_followed(self, sha256: str | None) -> None:
-        """Note what the edge serves."""
-        self._layout.note_followed(sha256)
 
     # journals
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pvdify.ports import Lockbox
+    from pvdify.ports.secrets import Lockbox
     from tests.adapters import worlds
 
 IS_REAL = os.environ.get("PVDIFY_CONTRACT") == "real"

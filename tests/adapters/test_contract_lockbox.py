@@ -11,7 +11,7 @@ import pytest
 from pvdify.errors import BackupError, KeyMissingError
 
 if TYPE_CHECKING:
-    from pvdify.ports import Lockbox
+    from pvdify.ports.secrets import Lockbox
     from tests.adapters.worlds import SecretsWorld
 
 WHAT = "host.pvdify"

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
     from pvdify.model.manifest import AppRow
     from pvdify.model.names import UnitName
-    from pvdify.ports import Console, Logs, Network, Podman, Quadlet, Router, Seal, Secrets, Systemd
+    from pvdify.ports import Console, Logs, Network, Podman, Quadlet, Router, Systemd
     from pvdify.ports.edge import Cloudflare, Edge
+    from pvdify.ports.secrets import Seal, Secrets
     from tests.fakes.cloudflare import FakeAccount
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from pvdify.model.edge_requests import AddDomains, CheckDomains, RemoveDomain
 from pvdify.model.requests import (
-    AddDomains,
     Apply,
     Backup,
-    CheckDomains,
     CreateApp,
     CreateToken,
     Deploy,
@@ -26,7 +25,6 @@ from pvdify.model.requests import (
     Logout,
     Nothing,
     ReadAudit,
-    RemoveDomain,
     Request,
     Reseal,
     Restart,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 TYPED = ("README.md", "docs/config.md", "docs/domains.md", "docs/runbook.md", "docs/secrets.md")
-CREDENTIALS = f'{{"AccountTag": "{32 * "a"}", "TunnelSecret": "c2VjcmV0", "TunnelID": "{TUNNEL}"}}'
+CREDENTIALS = f'{{"AccountTag": "{ACCOUNT}", "TunnelSecret": "c2VjcmV0", "TunnelID": "{TUNNEL}"}}'
 OTHERS = {
     *("make", "install", "systemctl", "journalctl", "systemd-cgtop"),
     *("age-keygen", "cat", "export", "mkdir", "mv", "scp", "sops"),

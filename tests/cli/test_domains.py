@@ -10,10 +10,12 @@ import pytest
 from pvdify.model.answers import Apps, AppSummary, Check, CheckStatus
 from pvdify.model.edge import EdgeKind, EdgeSettings, Managed
 from pvdify.model.edge_answers import DomainChecks, Domains, DomainState, Edge
+from pvdify.model.edge_requests import AddDomains, CheckDomains, RemoveDomain, SetEdge
 from pvdify.model.release import AppStatus
-from pvdify.model.requests import AddDomains, CheckDomains, ForApp, RemoveDomain, Request, SetEdge
+from pvdify.model.requests import ForApp, Request
 from pvdify.model.slot import Environment
-from tests.cli.answers import ANSWERS, WAY
+from tests.cli.answers import ANSWERS
+from tests.cli.answers_of_config_and_edge import WAY
 from tests.cli.fake import FakeClient, typed
 
 if TYPE_CHECKING:

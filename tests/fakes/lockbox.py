@@ -13,7 +13,7 @@ from anyio import to_thread
 from pvdify.errors import BackupError, KeyMissingError, ProgramMissingError, SecretsError
 
 if TYPE_CHECKING:
-    from pvdify.ports import Feed, Take
+    from pvdify.ports.secrets import Feed, Take
 
 _HEAD = b"in-memory-lockbox "
 _PIECE = 1 << 16

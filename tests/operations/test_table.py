@@ -11,7 +11,8 @@ import pytest
 from pvdify.errors import SpecError
 from pvdify.model.answers import Changed
 from pvdify.model.cloudflare_requests import PointDomain
-from pvdify.model.requests import AddDomains, Deploy, Follow, ForRelease, Nothing, Scale
+from pvdify.model.edge_requests import AddDomains
+from pvdify.model.requests import Deploy, Follow, ForRelease, Nothing, Scale
 from pvdify.model.scope import Scope
 from pvdify.operations import apps, cloudflare, domains, generations, journal, logs, ps, releases
 from pvdify.operations.registered import OPERATIONS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pvdify.model.caller import Caller
 from pvdify.model.cloudflare_requests import LoginToCloudflare, PointDomain
 from pvdify.model.edge import EdgeKind, EdgeSettings, Managed
-from pvdify.model.requests import AddDomains, SetEdge
+from pvdify.model.edge_requests import AddDomains, SetEdge
 from pvdify.ops.cloudflare import login
 from pvdify.ops.domains import add_domains
 from pvdify.ops.domains_dns import point_domain

@@ -17,8 +17,9 @@ from pvdify.errors import (
 )
 from pvdify.model.caller import Caller
 from pvdify.model.edge import EdgeKind, EdgeSettings
+from pvdify.model.edge_requests import AddDomains
 from pvdify.model.event import Outcome
-from pvdify.model.requests import AddDomains, CreateApp, Nothing
+from pvdify.model.requests import CreateApp, Nothing
 from pvdify.ops.cloudflare import logout
 from pvdify.ops.create import create_app
 from pvdify.ops.domains import add_domains

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pvdify.errors import CloudflareBusyError, CloudflareLoginError, CloudflareUnreachableError
+from pvdify.model.edge_requests import AddDomains, RemoveDomain
 from pvdify.model.event import Outcome
-from pvdify.model.requests import AddDomains, RemoveDomain
 from pvdify.ops.domains import add_domains, remove_domain
 from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
 from tests.fakes.cloudflare import Fault

@@ -268,7 +268,7 @@ async def test_an_edge_whose_setting_was_killed_is_brought_to_it_by_recovery(
 
 
 async def test_recovery_tells_of_an_edge_that_does_not_follow(world: World, caddy: FakeEdge) -> None:
-    world.process().state.note_followed("something else")
+    world.process().state.followed.note("something else")
     caddy.refusal = "no"
     said: list[str] = []
 
@@ -278,7 +278,7 @@ async def test_recovery_tells_of_an_edge_that_does_not_follow(world: World, cadd
 
 
 async def test_two_who_want_it_to_follow_ask_it_once(world: World, caddy: FakeEdge) -> None:
-    world.process().state.note_followed(None)
+    world.process().state.followed.note(None)
     caddy.actions.clear()
     done: list[bool] = []
 

@@ -98,7 +98,7 @@ async def test_a_recovery_meanwhile_lets_nobody_in_either(hosts: Hosts) -> None:
     assert restoring is not None
     state.backups.note(msgspec.structs.replace(restoring, is_edge_waiting=True))
     await tunnel(hosts.new).stop()
-    state.note_followed(None)
+    state.followed.note(None)
 
     await recover_all(hosts.new.process(), lambda _text: None)
 

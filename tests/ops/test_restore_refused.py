@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from pvdify.ports import Feed, Take
+    from pvdify.ports.secrets import Feed, Take
     from tests.ops.world import World
 
 

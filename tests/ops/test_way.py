@@ -10,8 +10,9 @@ import pytest
 from pvdify.errors import NotFoundError
 from pvdify.model.answers import CheckStatus
 from pvdify.model.edge import EdgeKind
+from pvdify.model.edge_requests import CheckDomains
 from pvdify.model.names import Instance
-from pvdify.model.requests import CheckDomains, ForApp, Nothing
+from pvdify.model.requests import ForApp, Nothing
 from pvdify.ops.doctor import doctor
 from pvdify.ops.domain_states import check_domains, list_domains
 from pvdify.ports import Answer
@@ -119,7 +120,7 @@ async def test_an_edge_that_is_down_is_the_broken_link(world: World) -> None:
 
 
 async def test_an_edge_that_was_not_brought_to_the_names_is_on_its_way(world: World) -> None:
-    world.process().state.note_followed("something else")
+    world.process().state.followed.note("something else")
 
     assert ("pending", "edge", "pvdify apply") == broken(await checked(world))
     assert "pending" == (await state_of(world))[0]

@@ -14,11 +14,11 @@ import msgspec
 
 from pvdify.errors import PvdifyError
 from pvdify.model.edge import EdgeKind, EdgeSettings
+from pvdify.model.edge_requests import AddDomains, RemoveDomain, SetEdge
 from pvdify.model.image import Image
 from pvdify.model.patch import ProcessPatch
 from pvdify.model.place import Place
 from pvdify.model.requests import (
-    AddDomains,
     Apply,
     ChangeApp,
     CreateApp,
@@ -26,12 +26,10 @@ from pvdify.model.requests import (
     DestroyApp,
     ForApp,
     Init,
-    RemoveDomain,
     Restart,
     Rollback,
     Scale,
     SetConfig,
-    SetEdge,
 )
 from pvdify.ops.apply import apply
 from pvdify.ops.change import change_app
@@ -126,8 +124,7 @@ class World:
 
     def process(self) -> Host:
         """A new process of pvdify: nothing that the one before held is held any more. A fork renders the same bytes, so it has the same paths."""
-        self.here.unlink(missing_ok=True)
-        self.here.symlink_to(self.directory)
+        self._come_here()
         place = Place(state=str(self.here / self.settings.state.name), run=str(self.here / self.settings.run.name))
         return Host(ports=self.fake.ports, state=State(self.settings), place=place)
 
@@ -148,7 +145,13 @@ class World:
         other.fake.systemd.current = other.fake.router.current = other.settings.current
         for edge in other.fake.edges.values():
             edge.current = other.settings.current
+        other._come_here()
         return other
+
+    def _come_here(self) -> None:
+        if not self.here.is_symlink() or self.here.readlink() != self.directory:
+            self.here.unlink(missing_ok=True)
+            self.here.symlink_to(self.directory)
 
     async def do(self, what: str) -> Changed:
         """One operation, to its end."""
@@ -211,7 +214,7 @@ class World:
         return cut.written >= at
 
     def seen(self) -> tuple[object, ...]:
-        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, the config to come, maintenance."""
+        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, maintenance, the config to come."""
         row = State(self.settings).current().apps.get(APP)
         backend = self.fake.router.backends.get(APP)
         return (
@@ -220,9 +223,9 @@ class World:
             tuple(sorted(unit for unit in self.fake.systemd.running() if unit.startswith(f"pvdify-{APP}-v"))),
             self.fake.router.serving(APP) if backend else (),
             tuple(sorted(self.fake.systemd.lent_units)),
-            row.config.version if row and row.config else None,
             *(tuple(sorted(edge.names.items())) for edge in self.fake.edges.values()),
             row.in_maintenance if row else None,
+            row.config.version if row and row.config else None,
         )
 
     def problems(self) -> list[str]:
