@@ -24,6 +24,7 @@ AUDIT: Final = "audit.jsonl"
 TOKENS: Final = "tokens.json"
 KEYS: Final = "secrets/age.key"
 SETTINGS: Final = "secrets/settings.toml"
+TUNNELS: Final = "tunnels.json"
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of one file of pvdify's own."""
 MOST: Final = 1024 * 1024 * 1024
@@ -37,8 +38,9 @@ _FILE: Final = re.compile(
         rf"apps/(?P<app>{APP_PATTERN})/(?:(?P<slot>slot\.toml|\.slot\.toml\.before)|releases/v(?P<release>{_VERSION})\.toml)"
         rf"|(?:apps/(?P<owner>{APP_PATTERN})/config|secrets/(?P<host>host))/c(?P<config>{_VERSION})\.(?P<part>toml|sops\.json)"
         rf"|apps/(?P<shows>{APP_PATTERN})/pages/(?P<page>{'|'.join(Page)})\.html"
+        rf"|apps/(?P<leads>{APP_PATTERN})/(?P<records>dns)\.json"
         rf"|operations/(?P<journal>{OPERATION_PATTERN}(?:\.{APP_PATTERN})?\.jsonl)"
-        rf"|(?P<single>{'|'.join(re.escape(path) for path in (MANIFEST, TOKENS, KEYS, SETTINGS))})"
+        rf"|(?P<single>{'|'.join(re.escape(path) for path in (MANIFEST, TOKENS, KEYS, SETTINGS, TUNNELS))})"
     )
 )
 _VOLUME: Final = re.compile(rf"^volumes/(?P<name>{VOLUME_PATTERN})(?:/(?P<path>.+))?$(?!\n)", re.DOTALL)
@@ -95,6 +97,7 @@ class Kind(StrEnum):
     SLOT = "slot"
     RELEASE = "release"
     PAGE = "page"
+    RECORDS = "records"
     CONFIG = "config"
     JOURNAL = "journal"
     SINGLE = "single"
@@ -121,11 +124,11 @@ def place_of(path: str) -> Place | None:
     if match is None:
         return None
     said = match.groupdict(default="")
-    if {said["app"], said["owner"], said["shows"]} & RESERVED_APPS:
+    if {said["app"], said["owner"], said["shows"], said["leads"]} & RESERVED_APPS:
         return None
     return Place(
         kind=next(kind for kind in Kind if said[kind]),
-        app=said["app"] or said["owner"] or said["shows"] or said["host"],
+        app=said["app"] or said["owner"] or said["shows"] or said["leads"] or said["host"],
         version=int(said["release"] or said["config"] or 0),
         name=said["slot"] or said["part"] or said["page"] or said["journal"] or said["single"],
     )

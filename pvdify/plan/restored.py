@@ -15,6 +15,7 @@ from pvdify.model import backup as paths
 from pvdify.model.backup import BackupIndex, Kind, place_of
 from pvdify.model.config import ConfigMeta
 from pvdify.model.domain import domain_name
+from pvdify.model.elsewhere import MadeRecords, PutTunnels
 from pvdify.model.envelope import check_envelope
 from pvdify.model.image import image_ref
 from pvdify.model.manifest import FRONT_FIRST, FRONT_LAST, IDS_BLOCKS, IDS_COUNT, IDS_FIRST, AppRow, Manifest, RouterRow
@@ -56,6 +57,8 @@ class Restored:
     slots: Mapping[str, Mapping[str, bytes]]
     releases: Mapping[str, Mapping[int, Release]]
     pages: Mapping[str, Mapping[Page, bytes]]
+    records: Mapping[str, MadeRecords]
+    tunnels: PutTunnels
     configs: Mapping[str, Mapping[int, KeptConfig]]
     journals: Mapping[str, bytes]
     tokens: tuple[Token, ...]
@@ -119,6 +122,8 @@ class _Reading:
             slots=self._slots(),
             releases=releases,
             pages=self._pages(),
+            records=self._records(),
+            tunnels=self._json(paths.TUNNELS, PutTunnels) if paths.TUNNELS in self.files else PutTunnels(),
             configs=configs,
             journals={place.name: text for place, text in self._of(Kind.JOURNAL)},
             tokens=self._tokens(),
@@ -148,12 +153,14 @@ class _Reading:
     def _toml(self, path: str, type_: type[T], *, limit: int = paths.LARGEST) -> T:
         return self.proven(path, lambda: from_toml(self.files[path], type_, what=path, limit=limit))
 
+    def _json(self, path: str, type_: type[T]) -> T:
+        value = self.proven(path, lambda: json_object(self.files[path], what=path, limit=paths.LARGEST))
+        return self.proven(path, lambda: from_value(value, type_, what=path))
+
     def _manifest(self) -> Manifest:
-        text = self.files.get(paths.MANIFEST)
-        if text is None:
+        if paths.MANIFEST not in self.files:
             self.refuse(paths.MANIFEST, "it is missing")
-        value = self.proven(paths.MANIFEST, lambda: json_object(text, what=paths.MANIFEST, limit=paths.LARGEST))
-        return self.proven(paths.MANIFEST, lambda: from_value(value, Manifest, what=paths.MANIFEST))
+        return self._json(paths.MANIFEST, Manifest)
 
     def _slots(self) -> dict[str, dict[str, bytes]]:
         found: dict[str, dict[str, bytes]] = {}
@@ -178,6 +185,15 @@ class _Reading:
         for place, html in self._of(Kind.PAGE):
             self.proven(place.name, partial(app_name, place.app))
             found.setdefault(place.app, {})[Page(place.name)] = html
+        return found
+
+    def _records(self) -> dict[str, MadeRecords]:
+        found: dict[str, MadeRecords] = {}
+        for place, _ in self._of(Kind.RECORDS):
+            path = f"apps/{place.app}/dns.json"
+            found[place.app] = self._json(path, MadeRecords)
+            if any(record.app != place.app for record in found[place.app].records):
+                self.refuse(path, "it has a record of another app")
         return found
 
     def _configs(self, keys: tuple[AgeKey, ...], settings: VaultSettings) -> dict[str, dict[int, KeptConfig]]:

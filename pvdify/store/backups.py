@@ -11,6 +11,7 @@ import msgspec
 
 from pvdify.errors import BackupError, StateError
 from pvdify.store.audit_copy import Following, pieces_of
+from pvdify.store.elsewhere import text_of_made
 from pvdify.store.files import (
     PRIVATE,
     PUBLIC,
@@ -50,7 +51,7 @@ RESTORE: Final = "restore"
 """The operation that restores; its own journals are no part of what it unpacks."""
 _PATTERNS: Final = (
     *("apps/*/slot.toml", "apps/*/.slot.toml.before", "apps/*/releases/*.toml", "apps/*/config/*.toml"),
-    "apps/*/pages/*.html",
+    *("apps/*/pages/*.html", "apps/*/dns.json", "tunnels.json"),
     *("secrets/host/*.toml", "operations/*.jsonl"),
     *("tokens.json", "secrets/age.key", "secrets/settings.toml"),
 )
@@ -180,6 +181,7 @@ class Backups:
                 if record is None or record.app or record.name != RESTORE:
                     (settings.operations / name).unlink()
             self._new_audit.unlink(missing_ok=True)
+            settings.put_rules.unlink(missing_ok=True)
         if self._tokens.listed():
             self._tokens.take_over(())
 
@@ -211,6 +213,10 @@ class Backups:
             }
         for app, pages in restored.pages.items():
             files |= {settings.pages(app) / f"{page.value}.html": (html, PUBLIC) for page, html in pages.items()}
+        for app, made in restored.records.items():
+            files[settings.made_records(app)] = (text_of_made(made), PRIVATE)
+        if restored.tunnels.tunnels:
+            files[settings.put_rules] = (text_of_made(restored.tunnels), PRIVATE)
         for app, configs in restored.configs.items():
             for version, kept in configs.items():
                 parts = self._configs.files(app, kept.meta, text=kept.text, sealed=sealed[app, version])

@@ -7,34 +7,23 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from pvdify.errors import StateError
-from pvdify.model.dns import MadeRecord
-from pvdify.model.edge import AccountId, TunnelId
+from pvdify.model.elsewhere import MadeRecords, PutRules, PutTunnels
 from pvdify.store.files import PRIVATE, make_directory, replace, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pvdify.model.dns import MadeRecord
     from pvdify.store.paths import Settings
     from pvdify.store.reserve import Reserve
 
 T = TypeVar("T")
 
 
-class _Records(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    records: tuple[MadeRecord, ...] = ()
-
-
-class PutRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hostnames, and the services that pvdify leads them to in one tunnel."""
-
-    account: AccountId
-    tunnel: TunnelId
-    rules: tuple[tuple[str, str], ...]
-
-
-class _Tunnels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    tunnels: tuple[PutRules, ...] = ()
+def text_of_made(kept: MadeRecords | PutTunnels) -> bytes:
+    """The file that remembers *kept*."""
+    return msgspec.json.format(msgspec.json.encode(kept, order="deterministic")) + b"\n"
 
 
 class Elsewhere:
@@ -46,15 +35,15 @@ class Elsewhere:
 
     def records(self, app: str) -> tuple[MadeRecord, ...]:
         """The records that were made for *app*."""
-        return _read(self._settings.made_records(app), _Records).records
+        return _read(self._settings.made_records(app), MadeRecords).records
 
     def write_records(self, app: str, records: Iterable[MadeRecord]) -> None:
         """Remember *records*, and no others, durably. The caller holds the app's lock."""
-        self._write(self._settings.made_records(app), _Records(records=tuple(records)))
+        self._write(self._settings.made_records(app), MadeRecords(records=tuple(records)))
 
     def tunnels(self) -> tuple[PutRules, ...]:
         """The rules that were put, by tunnel."""
-        return _read(self._settings.put_rules, _Tunnels).tunnels
+        return _read(self._settings.put_rules, PutTunnels).tunnels
 
     def rules(self, account: str, tunnel: str) -> frozenset[tuple[str, str]]:
         """The hostnames and services of the rules that were put into that tunnel."""
@@ -65,13 +54,12 @@ class Elsewhere:
         """Remember *rules* of that tunnel, and no others of it, durably. The caller holds the lock on the edge."""
         others = tuple(one for one in self.tunnels() if (one.account, one.tunnel) != (account, tunnel))
         mine = PutRules(account=account, tunnel=tunnel, rules=tuple(sorted(rules)))
-        self._write(self._settings.put_rules, _Tunnels(tunnels=(*others, mine) if mine.rules else others))
+        self._write(self._settings.put_rules, PutTunnels(tunnels=(*others, mine) if mine.rules else others))
 
-    def _write(self, path: Path, kept: msgspec.Struct) -> None:
-        text = msgspec.json.format(msgspec.json.encode(kept, order="deterministic")) + b"\n"
+    def _write(self, path: Path, kept: MadeRecords | PutTunnels) -> None:
         with told(f"write {path}"):
             make_directory(path.parent, 0o755)
-            self._reserve.spend(lambda: replace(path, text, PRIVATE))
+            self._reserve.spend(lambda: replace(path, text_of_made(kept), PRIVATE))
 
 
 def _read(path: Path, type_: type[T]) -> T:

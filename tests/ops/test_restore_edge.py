@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from pvdify.errors import BackupError, HostError, ProgramMissingError, RefusedError
+from pvdify.model.dns import MadeRecord, RecordType
 from pvdify.model.edge import EdgeKind
 from pvdify.model.requests import Apply, Nothing, Reseal
 from pvdify.ops.apply import apply, plan
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "blog.example.org"
 PAGE = "<h1>Gone fishing</h1>"
+RECORD = MadeRecord(app=APP, zone="z" * 32, name=NAME, type=RecordType.CNAME, content="t.cfargotunnel.com", id="7")
 
 
 @pytest.fixture
@@ -39,6 +41,9 @@ async def hosts(tmp_path: Path) -> Hosts:
     pages = hosts.old.settings.pages(APP)
     pages.mkdir()
     (pages / "down.html").write_text(PAGE)
+    elsewhere = hosts.old.process().state.elsewhere
+    elsewhere.write_records(APP, [RECORD])
+    elsewhere.write_rules("a" * 32, TUNNEL, [(NAME, "http://127.0.0.1:3000")])
     await applied(hosts.old)
     await hosts.take()
     return hosts
@@ -72,6 +77,24 @@ async def test_names_pages_and_the_tunnel_are_there_again(hosts: Hosts) -> None:
     assert PAGE in (hosts.new.settings.current / "haproxy/pages/blog/down.page").read_text()
     assert () == (await plan(hosts.new.process(), Apply())).steps
     assert [] == hosts.new.problems()
+
+
+async def test_what_was_made_elsewhere_can_still_be_taken_back(hosts: Hosts) -> None:
+    await hosts.bring()
+
+    elsewhere = hosts.new.process().state.elsewhere
+    assert (RECORD,) == elsewhere.records(APP)
+    assert {(NAME, "http://127.0.0.1:3000")} == elsewhere.rules("a" * 32, TUNNEL)
+
+
+async def test_records_of_another_app_are_refused(hosts: Hosts) -> None:
+    hosts.old.process().state.elsewhere.write_records("shop", [RECORD])
+    await hosts.take(force=True)
+
+    with pytest.raises(BackupError, match="it has a record of another app"):
+        await hosts.bring()
+
+    assert is_bare(hosts.new)
 
 
 async def test_nobody_is_let_in_before_the_apps_are_up(hosts: Hosts) -> None:
