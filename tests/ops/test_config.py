@@ -79,14 +79,14 @@ async def test_who_made_it_and_when_is_kept_with_it(world: World) -> None:
 
 
 async def test_without_a_deploy_it_waits_for_the_next_release(world: World) -> None:
-    before = world.seen()[:-1]
+    before = world.seen()[:-2]
 
     changed = await world.set({"KEY": "one"}, deploys=False)
 
     assert (Outcome.DONE, None, 1) == (changed.outcome, changed.release, changed.config)
     assert "c1 of blog is set (added KEY); the next release gets it: `pvdify deploy blog` makes one" == changed.text
     assert (1, 1, (1,), (1,)) == numbers(world)
-    assert before == world.seen()[:-1]
+    assert before == world.seen()[:-2]
     assert () == (await plan(world.process(), Apply())).steps
     assert Outcome.UNCHANGED is (await world.do("apply")).outcome
     assert (1, 1, (1,), (1,)) == numbers(world)

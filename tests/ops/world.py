@@ -214,7 +214,7 @@ class World:
         return cut.written >= at
 
     def seen(self) -> tuple[object, ...]:
-        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, maintenance, the config to come."""
+        """What a visitor and an operator see: the live release, its units, the router's servers, what is lent, the config to come, maintenance."""
         row = State(self.settings).current().apps.get(APP)
         backend = self.fake.router.backends.get(APP)
         return (
@@ -224,8 +224,8 @@ class World:
             self.fake.router.serving(APP) if backend else (),
             tuple(sorted(self.fake.systemd.lent_units)),
             *(tuple(sorted(edge.names.items())) for edge in self.fake.edges.values()),
-            row.in_maintenance if row else None,
             row.config.version if row and row.config else None,
+            row.in_maintenance if row else None,
         )
 
     def problems(self) -> list[str]:
