@@ -75,6 +75,9 @@ async def put_names(
         with anyio.CancelScope(shield=True):
             await names_as_before(host, running, app, before.domains, stamp=before.slot)
         raise
+    made = {record.name for record in host.state.elsewhere.records(app)}
+    for name in (one for one in before.domains if one in made and one not in names):
+        running.note(f"{name} stays in DNS; to take it from there: pvdify domains:remove {app} {name}")
 
 
 async def names_as_before(

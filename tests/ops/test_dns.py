@@ -73,6 +73,19 @@ async def test_a_name_is_added_and_led_here_and_removed_again(real: CloudWorld) 
     assert () == real.process().state.elsewhere.records(APP)
 
 
+async def test_a_name_that_is_declared_no_more_stays_in_dns_as_is_told_and_can_be_taken_from_there(
+    real: CloudWorld,
+) -> None:
+    await real.lead()
+
+    await real.change(domains=[])
+    assert (OURS, ()) == (found(real), real.names())
+    assert f"pvdify domains:remove {APP} {NAME}" in real.notes()
+    await real.remove(NAME)
+
+    assert [] == found(real)
+
+
 async def test_what_is_so_already_changes_nothing(world: CloudWorld) -> None:
     await world.lead()
     before = dict(world.cloud.account.records[world.zone])
