@@ -74,9 +74,9 @@ async def bring_up(host: Host, running: Running, app: str | None = None) -> tupl
         restoring = restoring.without(name)
         host.state.backups.note(restoring)
     if app is None and restoring.is_edge_waiting:
+        await followed(host, running)
         restoring = msgspec.structs.replace(restoring, is_edge_waiting=False)
         host.state.backups.note(restoring)
-        await followed(host, running)
     if not restoring.waiting and not restoring.is_edge_waiting:
         host.state.backups.forget()
     return done, failures

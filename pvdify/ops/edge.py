@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from pvdify.errors import EdgeError, PvdifyError
+from pvdify.model.edge import EdgeKind
 from pvdify.ops.ingress import bring, check_tunnel, is_remote, services
 from pvdify.ops.locking import held
 from pvdify.ops.tunnel_credentials import are_kept, seal_credentials
@@ -131,6 +132,8 @@ async def _bring(host: Host, manifest: Manifest, tell: Tell, *, is_other: bool) 
     for other, program in host.edges.items():
         if other is not edge.kind or not runs_here:
             await program.stop()
+    if edge.kind is not EdgeKind.CLOUDFLARED:
+        await seal_credentials(host, edge)  # of none: a unit that runs no more has nothing to open
 
 
 def _wanted(manifest: Manifest) -> str | None:

@@ -12,10 +12,10 @@ from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import Edge
 from pvdify.model.event import Outcome
 from pvdify.model.tunnel import check_credentials
-from pvdify.ops.edge import follow, runs
+from pvdify.ops.edge import edge_amiss, follow, forget, remember, runs
 from pvdify.ops.ingress import check_tunnel, is_remote, leave
 from pvdify.ops.publish import publish
-from pvdify.ops.reload import reload_router
+from pvdify.ops.reload import is_behind, reload_router
 from pvdify.ops.tunnel_credentials import forget_other_credentials, keep_credentials, kept_credentials
 from pvdify.plan.domains import check_owner
 from pvdify.render.edge import names_of
@@ -38,8 +38,10 @@ async def show_edge(host: Host, _request: Nothing) -> Edge:
 
 async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
     """Put another edge in force and start it; the one before serves until then, and again if the new one does not."""
-    before = host.state.current().edge
-    if request.edge == before and request.credentials is None:
+    parent = host.state.current()
+    before, amiss = parent.edge, await edge_amiss(host, parent)
+    is_read = not await host.router.is_running() or not await is_behind(host)
+    if request.edge == before and request.credentials is None and is_read and not amiss:
         text = f"the edge is {before.kind.value}, and so already"
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text)
     if is_remote(request.edge):
@@ -48,18 +50,22 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
     kept = await _checked_credentials(host, request)
     await _check_program(host, request.edge, is_run_here=(kept or request.credentials) is not None)
     is_other = request.credentials is not None and request.credentials.encode() != kept
-    if is_other:
-        async with running.step("credentials"):
-            await keep_credentials(host, request.edge, (request.credentials or "").encode(), actor=running.actor)
+    noted = forget(host) if is_other else None  # killed from here on, whoever looks at the edge next has it read them
     try:
-        await _put(host, running, request.edge, again=is_other)
+        if is_other:
+            async with running.step("credentials"):
+                await keep_credentials(host, request.edge, (request.credentials or "").encode(), actor=running.actor)
+        await _put(host, running, request.edge, again=is_other or bool(amiss))
     except BaseException:
         with anyio.CancelScope(shield=True):
             if is_other:
                 await keep_credentials(host, request.edge, kept, actor=running.actor)
-            if host.state.current().edge == request.edge:
+            current = host.state.current()
+            if current.edge == request.edge and (is_other or request.edge != before):
                 await _put(host, running, before, again=is_other)
                 await _left(host, running, request.edge, for_=before)
+            elif is_other:
+                remember(host, current, noted)
         raise
     await _left(host, running, before, for_=request.edge)
     if request.edge.kind is EdgeKind.CLOUDFLARED:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CREATE: Final = "apps.create"
 OF_SECRETS: Final = frozenset({"secrets.add", "secrets.remove", "secrets.rotate", "secrets.reseal"})
 """What encrypts or seals everything again: one at a time."""
+SET_EDGE: Final = "edge.set"
 Run = Callable[["Host", Running], Awaitable[Changed]]
 Admit = Callable[[str], None]
 """Called with the id of an operation that is about to be accepted; what it raises refuses that operation."""
@@ -34,7 +35,7 @@ def anybody(_id: str) -> None:
 
 @contextmanager
 def accepted(host: Host, name: str, *, app: str, actor: str | Asked, admit: Admit = anybody) -> Iterator[Running]:
-    """Take the lock of *app* (none where an operation concerns no single app, but for those of the secrets), and journal that *name* is accepted.
+    """Take the lock of *app*, or that of the secrets or the edge where *name* is about these, and journal that *name* is accepted.
 
     Raise `AppBusyError` naming the holder, `AppNotFoundError`, or what *admit* raises, which is called with the operation's id under the lock;
     then nothing was written. The lock is held until the block ends.
@@ -51,6 +52,8 @@ def accepted(host: Host, name: str, *, app: str, actor: str | Asked, admit: Admi
 def _lock(host: Host, name: str, *, app: str, holder: str) -> AbstractContextManager[object]:
     if app:
         return host.state.app_lock(app, holder)
+    if name == SET_EDGE:
+        return host.state.vault.take_edge(holder)
     return host.state.vault.take(holder) if name in OF_SECRETS else nullcontext()
 
 

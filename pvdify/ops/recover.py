@@ -10,7 +10,7 @@ from pvdify.ops.converge import converge
 from pvdify.ops.edge import follow, followed
 from pvdify.ops.locking import held
 from pvdify.ops.names import names_as_before
-from pvdify.ops.perform import OF_SECRETS
+from pvdify.ops.perform import OF_SECRETS, SET_EDGE
 from pvdify.ops.remove import remove
 from pvdify.ops.running import Running
 from pvdify.plan.domains import BEFORE, names_wanted
@@ -43,7 +43,9 @@ async def recover_all(host: Host, say: Callable[[str], None]) -> bool:
     for record in records:
         if not record.app and not host.state.is_running(record.id):
             _bury(host, record)
-            rest = "typed again, it goes on" if record.name in OF_SECRETS else "what it did to apps is theirs"
+            rest = (
+                "typed again, it goes on" if record.name in {*OF_SECRETS, SET_EDGE} else "what it did to apps is theirs"
+            )
             say(f"{record.name} ({record.id}) was cut off; {rest}")
     for app in sorted({record.app for record in records if record.app}):
         try:

@@ -156,6 +156,11 @@ class Settings:
         return self.run / "held"
 
     @property
+    def edge_change_lock(self) -> Path:
+        """The lock of whoever has another edge, or gives a tunnel other credentials: one at a time."""
+        return self.run / "edge-change.lock"
+
+    @property
     def edge_lock(self) -> Path:
         """Held by whoever makes the edge follow."""
         return self.run / "edge.lock"

@@ -125,6 +125,10 @@ class Vault:
         """Take the lock of whoever encrypts or seals everything again, or say at once who has it."""
         return self._locks.take(self._settings.secrets_change_lock, holder, what="the secrets")
 
+    def take_edge(self, holder: str) -> Lock:
+        """Take the lock of whoever has another edge, and gives its tunnel credentials, or say at once who has it."""
+        return self._locks.take(self._settings.edge_change_lock, holder, what="the edge")
+
     def is_taken(self) -> bool:
         """Whether somebody encrypts or seals everything again right now."""
         return self._locks.is_held(self._settings.secrets_change_lock)

@@ -20,7 +20,7 @@ from tests.fakes import FakeEdge
 from tests.ops.test_edge import CREDENTIALS, TUNNEL, opened
 from tests.ops.test_restore_refused import contents, is_bare
 from tests.ops.two_hosts import Hosts
-from tests.ops.world import APP, World
+from tests.ops.world import APP, Killed, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +110,24 @@ async def test_nobody_is_let_in_before_the_apps_are_up(hosts: Hosts) -> None:
     await hosts.bring()
 
     assert [tuple(hosts.old.fake.router.serving(APP))] == serving
+
+
+async def test_killed_while_the_edge_comes_up_the_restore_goes_on_with_it_when_typed_again(hosts: Hosts) -> None:
+    class Deadly(FakeEdge):
+        async def follow(self, config: Path) -> None:
+            raise Killed
+
+    edges, kind = hosts.new.fake.edges, EdgeKind.CLOUDFLARED
+    good = edges[kind]
+    edges[kind] = Deadly(kind, hosts.new.settings.current)
+    with pytest.raises(Killed):
+        await hosts.bring()
+    edges[kind] = good
+
+    await hosts.bring()
+
+    assert NAME in tunnel(hosts.new).names
+    assert () == (await plan(hosts.new.process(), Apply())).steps
 
 
 async def test_a_recovery_meanwhile_lets_nobody_in_either(hosts: Hosts) -> None:
