@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -25,11 +26,13 @@ from pvdify.ops.recover import recover
 from pvdify.ops.scale import scale
 from pvdify.ops.swap import Note, nothing_else
 from pvdify.plan.apply import Action, Todo, applied, todo
-from pvdify.plan.domains import names_declared
+from pvdify.plan.domains import check_declared, names_declared, takes_over
 from pvdify.plan.release import release_of
 from pvdify.render.edge import EDGES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pvdify.model.manifest import AppRow, Manifest
     from pvdify.model.release import Release
     from pvdify.model.slot import Slot
@@ -50,6 +53,7 @@ async def plan(host: Host, request: Apply) -> PlanAnswer:
     edge = await edge_amiss(host, host.state.current())
     steps += [PlanStep(app="", action="edge", detail=edge)] if edge else []
     for slot in _slots(host, request):
+        _check_written(host, slot, request)
         todos = await _todo(host, slot, drift, deploys=request.deploy)
         steps += [PlanStep(app=one.app, action=one.action.value, detail=one.detail) for one in todos]
     declared = {slot.name for slot in _slots(host, msgspec.structs.replace(request, slots=None, app=None))}
@@ -75,9 +79,12 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
     except PvdifyError as error:
         failures.append(("the edge", error))
         running.note(f"the edge: {error.message}")
+    done += await _recovered(host, running, slots)
+    slots = _slots(host, request)  # what a dead operation declared is not declared any more
     for slot in slots:
         is_new = not host.state.has_slot(slot.name)
         try:
+            _check_written(host, slot, request)
             if request.slots is not None:
                 host.state.write_slot(slot)
             for one in await _todo(host, slot, drift, deploys=request.deploy):
@@ -107,13 +114,32 @@ async def apply(host: Host, running: Running, request: Apply) -> Changed:
 
 
 def _slots(host: Host, request: Apply) -> tuple[Slot, ...]:
-    """The slots to look at; those that name their front come first, so that nobody else is given it."""
+    """The slots to look at; those that name their front come first, so that nobody else is given it, and those that take a name over come last."""
     if request.slots is not None:
         found = request.slots
     else:
         names = (request.app,) if request.app else host.state.slots()
         found = tuple(host.state.slot(name) for name in names)
-    return tuple(sorted(found, key=lambda slot: (slot.bind_port is None, slot.name)))
+    apps = host.state.current().apps.values()
+    return tuple(sorted(found, key=lambda slot: (slot.bind_port is None, takes_over(apps, slot), slot.name)))
+
+
+async def _recovered(host: Host, running: Running, slots: Iterable[Slot]) -> list[str]:
+    """Heal the apps of *slots* that a dead operation left in between; what was done. One that fails is healed again in its turn."""
+    done: list[str] = []
+    for app in (slot.name for slot in slots if slot.name in host.state.current().apps and cut_off(host, slot.name)):
+        with suppress(PvdifyError):
+            async with running.step(f"{Action.HEAL.value} {app}"):
+                await _heal(host, running, app)
+            done.append(f"{Action.HEAL.value} {app}")
+    return done
+
+
+def _check_written(host: Host, slot: Slot, request: Apply) -> None:
+    """Raise where a project's file wants names for an app that it may not have: then they are not even declared."""
+    if request.slots is not None:
+        manifest = host.state.current()
+        check_declared(manifest.apps, manifest.edge, slot, request.slots)
 
 
 async def _todo(host: Host, slot: Slot, drift: tuple[str, ...], *, deploys: bool) -> tuple[Todo, ...]:
@@ -190,7 +216,11 @@ async def _do(host: Host, running: Running, slot: Slot, one: Todo) -> None:
         case Action.PAGES:
             await perform(host, "pages", app=app, actor=asked, run=take_up)
         case Action.HEAL:
-            await perform(host, "heal", app=app, actor=asked, run=heal)
+            await _heal(host, running, app)
+
+
+async def _heal(host: Host, running: Running, app: str) -> None:
+    await perform(host, "heal", app=app, actor=Asked(caller=running.asked.caller), run=heal)
 
 
 async def _names_as_declared(host: Host, running: Running, slot: Slot) -> Changed:

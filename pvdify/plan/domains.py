@@ -9,7 +9,7 @@ from pvdify.model.domain import WILDCARD, domain_name, namesake
 from pvdify.model.edge import EdgeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pvdify.model.edge import EdgeSettings
     from pvdify.model.event import OperationRecord
@@ -42,6 +42,21 @@ def differs(row: AppRow, names: Iterable[str]) -> str:
 def names_wanted(record: OperationRecord, which: str = WANTED) -> tuple[str, ...] | None:
     """The names that an operation wanted to be in force, or those that were; None if it never came so far as to say so."""
     return next((tuple(str(event.data[which]).split()) for event in record.events if which in event.data), None)
+
+
+def takes_over(apps: Iterable[AppRow], slot: Slot) -> bool:
+    """Whether *slot* declares a name that another of *apps* has: that one must let go of it first."""
+    return not {name for row in apps if row.name != slot.name for name in row.domains}.isdisjoint(names_declared(slot))
+
+
+def check_declared(apps: Mapping[str, AppRow], edge: EdgeSettings, slot: Slot, slots: Iterable[Slot]) -> None:
+    """Raise as `check_owner` does unless the app of *slot* may have its names once all of *slots* are in force."""
+    row, others = apps.get(slot.name), {one.name: names_declared(one) for one in slots if one.name != slot.name}
+    new = tuple(name for name in names_declared(slot) if row is None or name not in row.domains)
+    for other, names in others.items():
+        if same := next((name for name in new if name in names), None):
+            raise DomainTakenError(same, other)
+    check_owner((one for one in apps.values() if one.name not in others), edge, slot.name, new)
 
 
 def check_owner(apps: Iterable[AppRow], edge: EdgeSettings, app: str, names: Iterable[str]) -> None:

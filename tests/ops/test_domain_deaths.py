@@ -10,6 +10,7 @@ import pytest
 from pvdify.errors import PvdifyError
 from pvdify.model.event import Outcome
 from pvdify.ops.recover import recover_all
+from tests.ops.named import applied
 from tests.ops.world import APP, Killed, World
 
 if TYPE_CHECKING:
@@ -60,6 +61,22 @@ async def test_killed_at_any_line_the_names_are_the_old_or_the_new(what: str, be
         assert world.seen() in {old, new}, f"line {number}"
         seen.add(world.seen())
     assert {old, new} == seen
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_killed_at_any_line_apply_puts_in_force_what_is_declared_then(
+    what: str, begun: World, tmp_path: Path
+) -> None:
+    old, new = await after(what, begun)
+    for number in range(1, LINES):
+        world = begun.fork(tmp_path / str(number))
+        if not await world.die(what, at=number, is_after=bool(number % 2), act=kill):
+            break
+
+        await applied(world)
+
+        assert [] == world.problems(), f"line {number}"
+        assert world.seen() in {old, new}, f"line {number}"
 
 
 @pytest.mark.parametrize("what", CHANGES)

@@ -12,6 +12,7 @@ from pvdify.errors import DomainTakenError, PvdifyError, SpecError
 from pvdify.model.edge import EdgeKind
 from pvdify.model.event import Outcome
 from pvdify.model.requests import Apply, ChangeApp, DestroyApp, SwitchGeneration
+from pvdify.model.slot import Environment, Slot
 from pvdify.ops.apply import plan
 from pvdify.ops.change import change_app
 from pvdify.ops.destroy import destroy_app
@@ -237,3 +238,42 @@ async def test_a_change_of_an_app_that_does_not_run_has_its_names_at_once(world:
     )
 
     assert {"shop.example.org": 3001} == caddy.names
+
+
+async def test_a_file_of_a_project_with_a_name_that_its_app_may_not_have_declares_nothing(world: World) -> None:
+    await world.add(NAME)
+    taken = msgspec.structs.replace(world.process().slot("shop"), domains=(NAME,))
+    new = Slot(name="wiki", environment=Environment.STAGING, domains=(NAME,))
+    before = (slot_of(world, "shop").read_bytes(), world.process().state.current().number)
+
+    for slot in (taken, new):
+        with pytest.raises(DomainTakenError, match="it is blog's"):
+            await plan(world.process(), Apply(slots=(slot,)))
+        with pytest.raises(DomainTakenError, match="it is blog's"):
+            await applied(world, Apply(slots=(slot,)))
+
+    assert before == (slot_of(world, "shop").read_bytes(), world.process().state.current().number)
+    assert not slot_of(world, "wiki").parent.exists()
+    assert [] == world.problems()
+
+
+async def test_a_file_that_declares_a_name_for_two_apps_gives_it_to_neither(world: World, caddy: FakeEdge) -> None:
+    slots = tuple(msgspec.structs.replace(world.process().slot(app), domains=(NAME,)) for app in (APP, "shop"))
+
+    with pytest.raises(DomainTakenError):
+        await applied(world, Apply(slots=slots))
+
+    assert {} == caddy.names
+    assert () == world.process().slot(APP).domains
+
+
+async def test_a_file_moves_a_name_from_one_app_to_another(world: World, caddy: FakeEdge) -> None:
+    await world.add(NAME, app="shop")
+    front = world.process().row(APP).front
+    wanted = {APP: (NAME,), "shop": ()}
+    slots = tuple(msgspec.structs.replace(world.process().slot(app), domains=names) for app, names in wanted.items())
+
+    await applied(world, Apply(slots=slots))
+
+    assert {NAME: front} == caddy.names
+    assert () == (await plan(world.process(), Apply())).steps
