@@ -57,9 +57,13 @@ class Caddy:
         text = await anyio.Path(config).read_bytes()
         if await self._takes(text):
             return
-        done = await run("systemctl", "start", UNIT)
-        if done.returncode or not await self._takes(text):
-            raise _failed(_words(done.stderr) if done.returncode else "it is not up")
+        for verb in ("start", "restart"):  # again only where it runs, and with a file that names another way in
+            done = await run("systemctl", verb, UNIT)
+            if done.returncode:
+                raise _failed(_words(done.stderr))
+            if await self._takes(text):
+                return
+        raise _failed("it is not up")
 
     async def problem(self, name: str) -> str:
         trusting = ssl.create_default_context()

@@ -111,6 +111,33 @@ def test_a_file_that_was_edited_by_hand_is_found_made_again_and_read_again(opera
     assert "" == asking.https(bed, "evil.example.org")
 
 
+def test_a_file_that_was_edited_by_hand_and_shuts_pvdify_out_is_made_again_and_read_again(operator: Operator) -> None:
+    bed = operator.bed
+    bed.path(FILE).write_text("evil.example.org {\n\ttls internal\n}\n")
+    bed.run("systemctl", "restart", "pvdify-caddy")
+
+    operator.pvdify("apply")
+
+    assert asking.https(bed, NAME).startswith("release=")
+
+
+def test_an_edge_whose_port_a_stranger_has_comes_up_when_they_go(operator: Operator) -> None:
+    bed = operator.bed
+    bed.run("systemctl", "stop", "pvdify-caddy")
+    held = "import socket, sys; held = socket.create_server(('', 443)); print('held', flush=True); sys.stdin.read()"
+    stranger = bed.spawn("python3", "-c", held)
+    assert stranger.stdout is not None
+    assert "held" == stranger.stdout.readline().strip()
+
+    bed.run("systemctl", "start", "pvdify-caddy", check=False)
+    tries = ("systemctl", "show", "--property=NRestarts", "--value", "pvdify-caddy")
+    # systemd gives up after five, if it is not told otherwise
+    bed.wait_until(lambda: int(bed.run(*tries).stdout) > 5, timeout=60, what="the sixth try")
+    stranger.communicate()
+
+    bed.wait_until(lambda: asking.https(bed, NAME).startswith("release="), timeout=30, what="the app by its name")
+
+
 def test_an_edge_that_is_down_is_started_by_apply(operator: Operator) -> None:
     operator.bed.run("systemctl", "stop", "pvdify-caddy")
 
