@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -22,6 +23,7 @@ _INSTALL: Final = "install Caddy, as https://caddyserver.com/docs/install says; 
 _HTTPS: Final = ("127.0.0.1", 443)
 _PATIENCE: Final = 60.0
 _BODY: Final = 64 * 1024
+_TOLD: Final = 400
 
 
 class _Refusal(msgspec.Struct):
@@ -45,7 +47,10 @@ class Caddy:
         return done.checked().stdout.split()[0].removeprefix("v")
 
     async def check(self, config: Path) -> None:
-        done = await run("caddy", "validate", "--adapter", "caddyfile", "--config", str(config))
+        # what is checked is also made: an authority that is root's would be of no use to the service
+        with TemporaryDirectory(prefix="pvdify-") as storage:
+            argv = ("caddy", "validate", "--adapter", "caddyfile", "--config", str(config))
+            done = await run(*argv, env={"PVDIFY_EDGE_STORAGE": storage})
         if done.returncode:
             raise RenderError(f"cannot use {config.name}: Caddy says {_words(done.stderr)}")
 
@@ -109,7 +114,7 @@ def _failed(words: str) -> EdgeError:
 
 def _refusal(body: bytes) -> str:
     try:
-        return msgspec.json.decode(body, type=_Refusal).error[:400]
+        return _end_of(msgspec.json.decode(body, type=_Refusal).error)
     except msgspec.MsgspecError:
         return "it does not say why"
 
@@ -117,4 +122,13 @@ def _refusal(body: bytes) -> str:
 def _words(stderr: str) -> str:
     """What a Go program says last."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return lines[-1].removeprefix("Error: ")[:400] if lines else "nothing"
+    return _end_of(lines[-1].removeprefix("Error: ")) if lines else "nothing"
+
+
+def _end_of(text: str) -> str:
+    """*text*, of which the end says most: a Go program names the cause last, behind all that it was doing.
+
+    >>> len(_end_of("loading config: " * 100 + "permission denied")), _end_of("permission denied")
+    (401, 'permission denied')
+    """
+    return text if len(text) <= _TOLD else f"…{text[-_TOLD:]}"

@@ -86,3 +86,14 @@ async def test_a_caddy_that_never_answers_is_not_waited_for_for_ever(
     async with admin(tmp_path / "admin.sock", None):
         with pytest.raises(HostError, match="in 60 s"):
             await Caddy(tmp_path / "admin.sock").follow(config)
+
+
+async def test_of_a_long_refusal_the_cause_is_told_which_comes_last(config: Path, tmp_path: Path) -> None:
+    refusal = f'{{"error":"{"loading config: " * 50}open root.crt: permission denied"}}'.encode()
+    answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (len(refusal), refusal)
+    async with admin(tmp_path / "admin.sock", answer):
+        with pytest.raises(EdgeError) as failed:
+            await Caddy(tmp_path / "admin.sock").follow(config)
+
+    assert failed.value.message.endswith("open root.crt: permission denied")
+    assert len(failed.value.message) < 500

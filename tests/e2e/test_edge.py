@@ -81,6 +81,19 @@ def test_caddy_serves_an_app_by_its_names_over_https_and_redirects_to_it(caddy: 
     assert ["active"] * 2 == [one["state"] for one in caddy.answer("domains", "blog")["domains"]]
 
 
+@pytest.mark.parametrize("way", [Way.LOCAL, Way.ADMIN])
+def test_whoever_has_public_certificates_may_go_over_to_an_authority_of_their_own(way: Way, caddy: Operator) -> None:
+    bed = caddy.bed
+    caddy.pvdify("edge:set", "caddy", "--public-ca")
+    bed.run("rm", "-rf", "/var/lib/pvdify-edge/pki", "/var/lib/pvdify-edge/certificates")
+
+    caddy.by(way).pvdify("edge:set", "caddy", "--internal-ca")
+
+    # which it does as soon as it has given up the public one
+    bed.wait_until(lambda: https(caddy, NAME).startswith("release="), what="the certificate of its own authority")
+    assert "" == bed.run("find", "/var/lib/pvdify-edge", "!", "-user", "pvdify-edge").stdout
+
+
 def test_twenty_deploys_behind_caddy_fail_no_request_and_never_touch_it(caddy: Operator) -> None:
     images = [caddy.push("v1"), caddy.push("v2")]
     pid = caddy.bed.run("systemctl", "show", "-P", "MainPID", "pvdify-caddy").stdout
