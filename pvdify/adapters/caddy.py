@@ -77,7 +77,7 @@ class Caddy:
             async with await anyio.connect_tcp(*_HTTPS) as stream:
                 await TLSStream.wrap(stream, hostname=name, ssl_context=trusting, standard_compatible=False)
         except (ssl.SSLError, anyio.BrokenResourceError, anyio.EndOfStream):
-            return f"Caddy has no certificate for {name} yet: `journalctl -u {UNIT}` says why"
+            return f"Caddy has no certificate for {name} yet"
         except OSError:
             return "nobody listens on port 443"
         return ""

@@ -163,7 +163,7 @@ async def _edge(host: Host) -> Checks:
         broken += len(worst)
         for one in worst:
             yield Check(name=f"domain of {way.app}", status=one.status, detail=one.detail, hint=one.hint)
-    yield ok("edge", f"{up}; {count - broken} of {count} names lead to a release that answers")
+    yield ok("edge", f"{up}; {count - broken} of {count} names are active")
 
 
 async def _api(host: Host) -> Checks:

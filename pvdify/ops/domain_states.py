@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 from pvdify.errors import NotFoundError
 from pvdify.model.answers import Check, CheckStatus
 from pvdify.model.domain import default_name, domain_name
@@ -11,28 +13,31 @@ from pvdify.model.edge_answers import Domain, DomainChecks, Domains, DomainState
 from pvdify.model.names import instance_pattern
 from pvdify.model.release import AppStatus
 from pvdify.ops.apps import active_units, status_of
-from pvdify.ops.way import edge_link, ways
+from pvdify.ops.way import edge_link, edge_to, ways
 from pvdify.plan.addresses import records
 from pvdify.render.edge import names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pvdify.model.edge_requests import CheckDomains
-    from pvdify.model.manifest import AppRow
+    from pvdify.model.manifest import AppRow, Manifest
     from pvdify.model.requests import ForApp
     from pvdify.ops.host import Host
 
 
 async def list_domains(host: Host, request: ForApp) -> Domains:
-    """Every name of an app: active where the edge runs and was brought to it, and the app is up. Nobody elsewhere is asked."""
+    """Every name of an app: active where the edge runs and serves it, and visitors get to the app. Nobody elsewhere is asked."""
     row, manifest = host.row(request.app), host.state.current()
     names, default = names_of(row, manifest.edge), default_name(row.name, manifest.edge.domain)
-    state, reason = _state(await edge_link(host, manifest))
-    if state is DomainState.ACTIVE and names:
-        state, reason = await _app_state(host, row)
+    found = await _at_a_glance(host, row, names, manifest)
     return Domains(
         app=row.name,
         front=row.front,
-        domains=tuple(Domain(name=name, state=state, reason=reason, is_default=name == default) for name in names),
+        domains=tuple(
+            Domain(name=name, state=state, reason=reason, is_default=name == default)
+            for name, (state, reason) in ((name, found[name]) for name in names)
+        ),
         advice=records(row, names, manifest.edge, await host.resolver.addresses()),
     )
 
@@ -49,6 +54,28 @@ async def check_domains(host: Host, request: CheckDomains) -> DomainChecks:
     return DomainChecks(app=row.name, domains=await ways(host, [(row, names)]))
 
 
+async def _at_a_glance(
+    host: Host, row: AppRow, names: tuple[str, ...], manifest: Manifest
+) -> Mapping[str, tuple[DomainState, str]]:
+    edge = await edge_link(host, manifest)
+    of_all = _state(edge)
+    if of_all[0] is DomainState.ACTIVE and names:
+        of_all = await _app_state(host, row)
+    found = dict.fromkeys(names, of_all)
+    if of_all[0] is not DomainState.ACTIVE:
+        return found
+
+    async def look_at(name: str) -> None:
+        link = await edge_to(host, name, manifest, edge, waits_for_dns=True)
+        if link.status is not CheckStatus.OK:
+            found[name] = DomainState.PENDING, f"{link.detail}: `pvdify domains:check {row.name}`"
+
+    async with anyio.create_task_group() as tasks:
+        for name in names:
+            tasks.start_soon(look_at, name)
+    return found
+
+
 def _state(edge: Check) -> tuple[DomainState, str]:
     match edge.status:
         case CheckStatus.OK:
@@ -61,6 +88,8 @@ def _state(edge: Check) -> tuple[DomainState, str]:
 
 async def _app_state(host: Host, row: AppRow) -> tuple[DomainState, str]:
     match status_of(row, await active_units(host, instance_pattern(row.name))):
+        case AppStatus.RUNNING if row.in_maintenance:
+            return DomainState.PENDING, f"maintenance is on: `pvdify maintenance:off {row.name}`"
         case AppStatus.RUNNING:
             return DomainState.ACTIVE, ""
         case AppStatus.FAILED:

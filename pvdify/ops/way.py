@@ -9,13 +9,14 @@ import anyio
 
 from pvdify.errors import PvdifyError
 from pvdify.model.answers import Check, CheckStatus
+from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import DomainCheck, DomainState
 from pvdify.ops.edge import is_behind, is_run_here
 from pvdify.ops.move import INSTANCE_HEADER, PROBE_HEADER
 from pvdify.plan.addresses import LINK, asked, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pvdify.model.manifest import AppRow, Manifest
     from pvdify.ops.host import Host
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 PATIENCE: Final = 5.0
 """Seconds for each link of each name; all are looked at at once."""
 _ERROR: Final = 500
+_JOURNALS: Final[Mapping[EdgeKind, str]] = {
+    EdgeKind.CADDY: "journalctl -u pvdify-caddy -n 50",
+    EdgeKind.CLOUDFLARED: "journalctl -u 'pvdify-tunnel@*' -n 50",
+}
 
 
 async def ways(host: Host, wanted: Iterable[tuple[AppRow, tuple[str, ...]]]) -> tuple[DomainCheck, ...]:
@@ -35,10 +40,9 @@ async def ways(host: Host, wanted: Iterable[tuple[AppRow, tuple[str, ...]]]) -> 
     inside: dict[str, tuple[Check, ...]] = {}
 
     async def look_at_name(row: AppRow, name: str) -> None:
-        outside[row.name, name] = (
-            await _name_link(host, name, manifest, own),
-            await _edge_to(host, name, manifest, edge),
-        )
+        leads = await _name_link(host, name, manifest, own)
+        waits_for_dns = leads.status is not CheckStatus.OK
+        outside[row.name, name] = leads, await edge_to(host, name, manifest, edge, waits_for_dns=waits_for_dns)
 
     async def look_at_app(row: AppRow) -> None:
         inside[row.name] = await _inside(host, row)
@@ -68,6 +72,21 @@ async def edge_link(host: Host, manifest: Manifest) -> Check:
         return Check(name="edge", status=CheckStatus.WARN, detail=words, hint="pvdify apply")
     detail = f"{kind.value} serves it" if runs_here else "Cloudflare has its names, and somebody else runs the tunnel"
     return Check(name="edge", status=CheckStatus.OK, detail=detail)
+
+
+async def edge_to(host: Host, name: str, manifest: Manifest, edge: Check, *, waits_for_dns: bool) -> Check:
+    """The *edge* as a link of *name*: it may be well and lack a certificate, which it cannot have before DNS leads here."""
+    if edge.status is not CheckStatus.OK or not await is_run_here(host, manifest.edge):
+        return edge
+    try:
+        with anyio.fail_after(PATIENCE):
+            problem = await host.edges[manifest.edge.kind].problem(asked(name))
+    except TimeoutError:
+        problem = f"it does not answer in {PATIENCE:g} s"
+    if not problem:
+        return edge
+    status = CheckStatus.WARN if waits_for_dns else CheckStatus.FAIL
+    return Check(name="edge", status=status, detail=problem, hint=_JOURNALS[manifest.edge.kind])
 
 
 async def front_links(host: Host, row: AppRow) -> tuple[Check, Check]:
@@ -116,20 +135,6 @@ async def _name_link(host: Host, name: str, manifest: Manifest, own: tuple[str, 
     except PvdifyError as error:
         return _unknown(error.message)
     return resolved(name, found, manifest.edge, own)
-
-
-async def _edge_to(host: Host, name: str, manifest: Manifest, edge: Check) -> Check:
-    """The *edge* as a link of *name*: it may be well and lack a certificate."""
-    if edge.status is not CheckStatus.OK or not await is_run_here(host, manifest.edge):
-        return edge
-    try:
-        with anyio.fail_after(PATIENCE):
-            problem = await host.edges[manifest.edge.kind].problem(asked(name))
-    except TimeoutError:
-        problem = f"it does not answer in {PATIENCE:g} s"
-    if not problem:
-        return edge
-    return Check(name="edge", status=CheckStatus.FAIL, detail=problem, hint="pvdify doctor")
 
 
 async def _inside(host: Host, row: AppRow) -> tuple[Check, Check]:

@@ -316,7 +316,7 @@ async def test_the_doctor_says_which_edge_runs_and_what_is_missing(world: World,
         checks = (await doctor(world.process(), Nothing())).checks
         return [(one.status, one.detail) for one in checks if one.name in {"edge", f"domain of {APP}"}]
 
-    assert [(CheckStatus.OK, "caddy 2.0.0 is up; 1 of 1 names lead to a release that answers")] == await seen()
+    assert [(CheckStatus.OK, "caddy 2.0.0 is up; 1 of 1 names are active")] == await seen()
     caddy.uncertified.add(NAME)
     assert (CheckStatus.FAIL, f"it has no certificate for {NAME}") in await seen()
     await caddy.stop()
@@ -326,7 +326,7 @@ async def test_the_doctor_says_which_edge_runs_and_what_is_missing(world: World,
     await world.set_edge(EdgeKind.NONE)
     assert [(CheckStatus.OK, "none; 1 names come by a proxy of your own")] == await seen()
     await world.set_edge(EdgeKind.NONE, forwards=True)
-    detail = "a proxy of your own is in front; 1 of 1 names lead to a release that answers"
+    detail = "a proxy of your own is in front; 1 of 1 names are active"
     assert [(CheckStatus.OK, detail)] == await seen()
 
 

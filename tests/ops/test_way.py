@@ -131,8 +131,35 @@ async def test_a_missing_certificate_is_found_by_asking_for_the_name(world: Worl
 
     one = await checked(world)
 
-    assert ("failed", "edge") == broken(one)[:2]
+    assert ("failed", "edge", "journalctl -u pvdify-caddy -n 50") == broken(one)
     assert f"it has no certificate for {NAME}" == one.reason
+    assert ("pending", f"{one.reason}: `pvdify domains:check blog`") == await state_of(world)
+
+
+async def test_a_certificate_waits_for_dns_as_its_name_does(world: World) -> None:
+    world.fake.edges[EdgeKind.CADDY].uncertified.add(NAME)
+    world.fake.resolver.names.clear()
+
+    one = await checked(world)
+
+    assert ("pending", "name") == broken(one)[:2]
+    assert "warn" == links(one)["edge"]
+
+
+async def test_only_the_name_without_a_certificate_waits_for_one(world: World) -> None:
+    await world.add("www.example.org")
+    world.fake.edges[EdgeKind.CADDY].uncertified.add(NAME)
+
+    found = (await list_domains(world.process(), ForApp(app=APP))).domains
+
+    assert {NAME: "pending", "www.example.org": "active"} == {one.name: one.state.value for one in found}
+
+
+async def test_an_app_in_maintenance_lets_nobody_in_by_any_name(world: World) -> None:
+    await world.do("close")
+
+    assert ("pending", "maintenance is on: `pvdify maintenance:off blog`") == await state_of(world)
+    assert ("pending", "release", "pvdify maintenance:off blog") == broken(await checked(world))
 
 
 async def test_a_router_that_is_down_is_the_broken_link(world: World) -> None:
