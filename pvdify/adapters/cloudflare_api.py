@@ -191,7 +191,10 @@ def _reason(error: BaseException) -> str:
             return f"the certificate of Cloudflare's API is not trusted ({one.verify_message})"
         if isinstance(one, TimeoutError):
             return "Cloudflare does not answer in time"
-        if isinstance(one, OSError) and one.strerror:
+        if isinstance(one, ssl.SSLError):  # whose number is none of the system's
+            words = (one.reason or "no words").lower().replace("_", " ")
+            found = f"Cloudflare cannot be reached: TLS ends with {words}"
+        elif isinstance(one, OSError) and one.strerror:
             words = os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror
             found = f"Cloudflare cannot be reached: {words[:1].lower()}{words[1:]}"
     return found

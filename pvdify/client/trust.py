@@ -84,7 +84,9 @@ def reason(error: BaseException) -> str:
             return f"its certificate is not trusted ({one.verify_message})"
         if isinstance(one, TimeoutError):
             return "it does not answer in time"
-        if isinstance(one, OSError) and one.strerror:
+        if isinstance(one, ssl.SSLError):  # whose number is none of the system's
+            found = f"TLS ends with {(one.reason or 'no words').lower().replace('_', ' ')}"
+        elif isinstance(one, OSError) and one.strerror:
             said = (
                 os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror
             )  # a library may put an address into it

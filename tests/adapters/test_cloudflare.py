@@ -156,6 +156,14 @@ async def test_nobody_there_is_told_in_words() -> None:
         await names_of(world)
 
 
+async def test_who_speaks_no_tls_is_told_in_the_words_of_tls_and_not_of_the_system(world: RealCloudflareWorld) -> None:
+    plain = world.server.address.replace("http:", "https:")
+
+    with pytest.raises(CloudflareUnreachableError, match="cannot be reached: TLS ends with "):
+        async with Cloudflare(plain, 5.0).session(TOKEN) as session:
+            await session.zones()
+
+
 async def test_a_server_that_nobody_trusts_is_told_no_token(tmp_path: Path) -> None:
     own = identity(tmp_path, names="IP:127.0.0.1")
     with standing_in(FakeAccount()) as server:
