@@ -11,6 +11,7 @@ from pvdify.cli import tables
 from pvdify.cli.addressing import NO_WORDS, Words
 from pvdify.cli.command import command
 from pvdify.cli.host import UNWELL, verdict
+from pvdify.errors import SpecError
 from pvdify.model.answers import CheckStatus
 from pvdify.model.edge import EdgeKind, EdgeSettings, Managed
 from pvdify.model.edge_answers import DomainState
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from pvdify.model.edge_answers import DomainCheck, DomainChecks, Domains, Edge
 
 NAME: Final = r".*[.].*"
+
+
+def _no_name(_app: str, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """What is wrong with a domain that would be read as an app."""
+    dotless = next((word for word in words if "." not in word), None)
+    hint = "write it as example.org, www.example.org or *.example.org"
+    return None if dotless is None else (f"{dotless} is no domain, since it has no dot", hint)
 
 
 @command(
@@ -53,7 +61,7 @@ async def domains(session: Session, *, dns: bool) -> None:
         "pvdify domains:add blog.example.org",
         "pvdify domains:add blog blog.example.org --dns",
     ),
-    words=Words(usage="DOMAIN...", least=1, most=None, pattern=NAME),
+    words=Words(usage="DOMAIN...", least=1, most=None, pattern=NAME, wrong=_no_name),
     changes=True,
 )
 async def domains_add(session: Session, *, dns: bool, addresses: tuple[str, ...], force: bool) -> None:
@@ -69,7 +77,7 @@ async def domains_add(session: Session, *, dns: bool, addresses: tuple[str, ...]
 @command(
     "domains:remove",
     examples=("pvdify domains:remove blog www.example.org",),
-    words=Words(usage="DOMAIN", least=1, most=1, pattern=NAME),
+    words=Words(usage="DOMAIN", least=1, most=1, pattern=NAME, wrong=_no_name),
     changes=True,
 )
 async def domains_remove(session: Session) -> None:
@@ -80,7 +88,7 @@ async def domains_remove(session: Session) -> None:
 @command(
     "domains:check",
     examples=("pvdify domains:check blog", "pvdify domains:check blog blog.example.org"),
-    words=Words(usage="[DOMAIN]", most=1, pattern=NAME),
+    words=Words(usage="[DOMAIN]", most=1, pattern=NAME, wrong=_no_name),
 )
 async def domains_check(session: Session) -> int:
     """Go the way of a request to an app, name by name, and say which link is broken.
@@ -143,6 +151,12 @@ async def edge_set(session: Session, *, credentials_stdin: bool, **said: object)
     }
     if changed.get("kind") not in {None, EdgeKind.NONE.value}:
         changed.setdefault("forwards", False)
+    if changed.get("kind", now.kind) == EdgeKind.CLOUDFLARED and not changed.get("tunnel", now.tunnel):
+        raise SpecError(
+            "cannot use the edge cloudflared: it needs a tunnel",
+            pointer="/tunnel",
+            hint="`cloudflared tunnel create` makes one, then `pvdify edge:set cloudflared --tunnel ID --credentials-stdin < ID.json`",
+        )
     settings = from_value({**msgspec.to_builtins(now), **changed}, EdgeSettings, what="the edge")
     credentials = session.terminal.input.read() if credentials_stdin else None
     await session.change(operations.SET_EDGE, SetEdge(edge=settings, credentials=credentials))

@@ -43,7 +43,7 @@ async def logs(
 ) -> None:
     """Read what an app wrote.
 
-    With --json each line is one object.
+    With --json each line is one object. Who asked it for what is in the host's journal: `journalctl -t APP-access`.
     """
     request = ReadLogs(
         app=session.app,

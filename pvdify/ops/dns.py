@@ -61,7 +61,8 @@ async def pointing(
     wanted = {name: wanted_records(app, name, edge, addresses) for name in names}
     if unled := tuple(name for name, needed in wanted.items() if not needed):
         lines = records(host.row(app), unled, edge, await host.resolver.addresses())
-        return Pointing(advice=f"DNS needs {', '.join(lines)}")
+        needed = f": DNS needs {', '.join(lines)}" if edge.kind is not EdgeKind.NONE else ""
+        return Pointing(advice=f"no record is made without --address{needed}")
     async with asking(host) as session:
         every = _by_zone(edge, wanted, await session.zones(), overwrites=overwrites)
         for led in every:

@@ -10,6 +10,7 @@ import msgspec
 
 from pvdify.errors import NotFoundError, SpecError
 from pvdify.model.domain import default_name, domain_name
+from pvdify.model.edge import EdgeKind
 from pvdify.ops.change import take_back
 from pvdify.ops.dns import Pointing, has_records, point, pointed, pointing, restore, unpoint, unpointed
 from pvdify.ops.names import Beyond, named, nothing_beyond, put_names
@@ -18,6 +19,7 @@ from pvdify.plan.domains import names_declared
 
 if TYPE_CHECKING:
     from pvdify.model.answers import Changed
+    from pvdify.model.edge import EdgeSettings
     from pvdify.model.edge_requests import AddDomains, RemoveDomain
     from pvdify.model.manifest import AppRow
     from pvdify.model.slot import Slot
@@ -40,7 +42,7 @@ async def add_domains(host: Host, running: Running, request: AddDomains) -> Chan
         return await pointed(host, running, row, lead, f"{app} has {', '.join(wanted)} already")
     names = tuple(dict.fromkeys((*declared, *new)))
     changed = await _changed(host, running, row, slot, names, beyond=partial(point, host, running, lead))
-    return msgspec.structs.replace(changed, text=changed.text + lead.words())
+    return msgspec.structs.replace(changed, text=changed.text + lead.words() + _unserved(host.state.current().edge))
 
 
 async def remove_domain(host: Host, running: Running, request: RemoveDomain) -> Changed:
@@ -62,6 +64,13 @@ async def remove_domain(host: Host, running: Running, request: RemoveDomain) -> 
         with anyio.CancelScope(shield=True):
             await restore(host, running, records)
         raise
+
+
+def _unserved(edge: EdgeSettings) -> str:
+    """That nobody serves a name yet, and what makes somebody do so; empty where somebody does."""
+    if edge.kind is not EdgeKind.NONE or edge.forwards:
+        return ""
+    return "; the host has no edge yet: `pvdify edge:set caddy`, or `pvdify edge:set none --forwards` for a proxy of your own"
 
 
 async def _changed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 
 from pvdify.errors import RefusedError, SpecError
 from pvdify.model.answers import Changed
@@ -70,8 +71,28 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
     await _left(host, running, before, for_=request.edge)
     if request.edge.kind is EdgeKind.CLOUDFLARED:
         await forget_other_credentials(host, request.edge, actor=running.actor)
-    text = f"the edge is {request.edge.kind.value} now"
-    return Changed(operation=running.id, outcome=Outcome.DONE, text=text, generation=running.generation)
+    return Changed(
+        operation=running.id,
+        outcome=Outcome.DONE,
+        text=_words(before, request.edge),
+        generation=running.generation,
+    )
+
+
+def _words(before: EdgeSettings, now: EdgeSettings) -> str:
+    """What is other now than *before*."""
+    domain = (
+        f"every app has a name below {now.domain} now" if now.domain else "no app has a name of the host's any more"
+    )
+    if before.domain == now.domain:
+        domain = ""
+    if before.kind is not now.kind:
+        program = f"the edge is {now.kind.value} now"
+    elif domain and msgspec.structs.replace(before, domain=now.domain) == now:
+        program = ""
+    else:
+        program = f"the edge {now.kind.value} is set anew"
+    return "; ".join(words for words in (program, domain) if words)
 
 
 async def _left(host: Host, running: Running, edge: EdgeSettings, *, for_: EdgeSettings) -> None:

@@ -74,9 +74,7 @@ def test_a_word_with_a_dot_is_a_domain_and_one_without_is_the_app(
     assert [request_] == asked(*line.split(), default=default)
 
 
-@pytest.mark.parametrize(
-    "line", ["domains:add", "domains:add blog", "domains:add blog localhost", "domains:remove blog"]
-)
+@pytest.mark.parametrize("line", ["domains:add", "domains:add blog", "domains:remove blog"])
 def test_without_a_domain_the_usage_is_shown(line: str) -> None:
     ended = typed(*line.split(), client=FakeClient(), environ={"PVDIFY_APP": "blog"})
 
@@ -149,10 +147,19 @@ def test_a_tunnels_credentials_come_by_standard_input() -> None:
     assert "s3cret" not in repr(request)
 
 
+@pytest.mark.parametrize("command", ["domains:add", "domains:remove", "domains:check"])
+def test_a_domain_without_a_dot_is_told_for_what_it_is(command: str) -> None:
+    ended = typed(command, "blog", "localhost", client=FakeClient())
+
+    assert 64 == ended.status
+    assert "localhost is no domain, since it has no dot" in ended.err
+    assert "write it as example.org" in ended.err
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (("cloudflared",), "needs a tunnel"),
+        (("cloudflared",), "pvdify edge:set cloudflared --tunnel ID"),
         (("caddy", "--forwards"), "forwards is for a proxy"),
         (("--domain", "*.example.org"), "no star"),
         (("--domain", "10.0.0.1"), "IP address"),

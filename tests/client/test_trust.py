@@ -137,5 +137,5 @@ def test_nobody_there_is_told(backend: str) -> None:
 
 
 def test_who_speaks_no_tls_is_told() -> None:
-    with served(CannedHost()) as plain, pytest.raises(UnreachableError, match="cannot reach https://.*TLS ends with"):
+    with served(CannedHost()) as plain, pytest.raises(UnreachableError, match=r"cannot reach https://.*TLS ends with"):
         shown(plain.url.replace("http:", "https:"))

@@ -186,7 +186,7 @@ async def test_without_a_tunnel_it_is_told_what_dns_needs_or_made_of_the_address
     await world.start(FakeCloudflareWorld(), CADDY)
 
     told = await world.lead()
-    assert f"DNS needs {NAME}. A" in told.text
+    assert f"no record is made without --address: DNS needs {NAME}. A" in told.text
     assert ((NAME,), []) == (world.names(), found(world))
     await world.point(addresses=("203.0.113.7", "2001:db8::7"))
 

@@ -31,6 +31,16 @@ def caddy(world: World) -> FakeEdge:
     return world.fake.edges[EdgeKind.CADDY]
 
 
+async def test_whoever_names_an_app_that_nobody_leads_to_is_told_what_would(world: World) -> None:
+    await world.set_edge(EdgeKind.NONE)
+    added = await world.add(NAME)
+    await world.set_edge(EdgeKind.NONE, forwards=True)
+    led = await world.add("www.example.org")
+
+    assert added.text.startswith(f"{APP} is {NAME} now; the host has no edge yet: `pvdify edge:set caddy`")
+    assert f"{APP} is www.example.org now" == led.text
+
+
 async def test_a_name_is_declared_in_force_and_served_and_so_it_goes(world: World, caddy: FakeEdge) -> None:
     added = await world.add("Blog.Example.ORG.", NAME)
 

@@ -62,6 +62,17 @@ async def applied(world: World) -> Changed:
     return await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply()))
 
 
+async def test_what_is_other_about_the_edge_is_told(world: World) -> None:
+    other = await world.set_edge(EdgeKind.NONE)
+    anew = await world.set_edge(EdgeKind.NONE, forwards=True)
+    below = await world.set_edge(EdgeKind.NONE, forwards=True, domain="apps.example.org")
+    both = await world.set_edge(EdgeKind.CADDY, internal_ca=True)
+
+    assert ("the edge is none now", "the edge none is set anew") == (other.text, anew.text)
+    assert "every app has a name below apps.example.org now" == below.text
+    assert "the edge is caddy now; no app has a name of the host's any more" == both.text
+
+
 async def test_another_edge_takes_over_and_the_first_goes_when_it_serves(
     world: World, caddy: FakeEdge, tunnel: FakeEdge
 ) -> None:
