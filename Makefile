@@ -24,7 +24,7 @@ test:  ## set everything up and pass every test, in the testbed
 	@$(PYTHON) -m pytest
 
 demo:  ## set everything up and watch the main job, in the testbed
-	@echo "make demo: deploys, rollback, scaling and a reboot under load, in a throw-away Debian 13 with a systemd of its own."
+	@echo "make demo: deploys, rollback, scaling, a name over HTTPS and a reboot under load, in a throw-away Debian 13 with a systemd of its own."
 	@echo "It writes into this checkout and $(CACHE), and installs missing Debian packages with apt."
 	@echo "It needs root. It does not touch this machine's systemd, containers or network."
 	@$(MAKE) --no-print-directory setup

@@ -1,4 +1,4 @@
-"""`make demo`: the main job, watched by a person, on real systemd, Podman, HAProxy and a real registry, under real load."""
+"""`make demo`: the main job, watched by a person, on real systemd, Podman, HAProxy, Caddy and a real registry, under real load."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tests.e2e.edge import asking
 from tests.e2e.installed import installed, make
 from tests.e2e.load import Load
 from tests.e2e.operator import Operator
 
 if TYPE_CHECKING:
     import subprocess
+
+
+NAME = "blog.example.org"
 
 
 def main() -> int:
@@ -38,6 +42,16 @@ def main() -> int:
             _type(operator, "releases", "blog")
         result = load.result
         assert result is not None
+        _say(
+            "a name: Caddy answers for it over HTTPS, here with an authority of its own, while releases come and go behind it"
+        )
+        _type(operator, "edge:set", "caddy", "--internal-ca")
+        _type(operator, "domains:add", "blog", NAME)
+        with asking.load(bed, "https://127.0.0.1/", NAME, authority=asking.AUTHORITY) as by_name:
+            _type(operator, "deploy", "blog", "--image", "127.0.0.1:5000/sample:v2")
+            _type(operator, "rollback", "blog")
+        named = asking.https(bed, NAME)
+        _say(f"https://{NAME}/ answers: {named.strip()}")
         _say("measuring without load, against the least that systemd and Podman need for it")
         operator.pvdify("ps:scale", "blog", "web=1")
         first, second = (str(operator.answer("releases:info", "blog", one)["image"]) for one in ("v1", "v2"))
@@ -57,11 +71,15 @@ def main() -> int:
             "v2 went on serving": "release=v2" in still,
             "the rollback led to v1": "release=v1" in back,
             "no request failed": result.failed == 0,
+            "nor one by name over HTTPS": by_name.answers > 0 and not by_name.failures,
+            "and the name led to v1": "release=v1" in named,
+            "also after the boot": "release=v1" in asking.https(bed, NAME),
         }
         for promise, holds in checks.items():
             _say(f"{'ok  ' if holds else 'FAIL'} {promise}")
         print(
-            f"demo: requests={result.requests} failed={result.failed} deploy_ms={statistics.median(deploys):.0f} "
+            f"demo: requests={result.requests} failed={result.failed} https={by_name.answers} "
+            f"https_failed={sum(by_name.failures.values())} deploy_ms={statistics.median(deploys):.0f} "
             f"floor_ms={floor_ms:.0f} rollback_ms={statistics.median(rollbacks):.0f} reboot=ok"
         )
         return 0 if all(checks.values()) else 1
