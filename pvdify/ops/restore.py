@@ -28,10 +28,12 @@ from pvdify.model.vault import SealWith
 from pvdify.ops.backup import looked_at, unlocked
 from pvdify.ops.bring_up import bring_all_up
 from pvdify.ops.deploy import DISK_FLOOR
+from pvdify.ops.ingress import is_remote
 from pvdify.ops.locking import held
 from pvdify.ops.perform import audited
 from pvdify.ops.publish import programs
 from pvdify.ops.reload import load, reload_router
+from pvdify.ops.tunnel_credentials import are_among
 from pvdify.ops.validate import validate
 from pvdify.ops.vault import HOST, prove_seal, sealed_parts
 from pvdify.plan.restored import check_document
@@ -113,9 +115,10 @@ def _check_bare(host: Host) -> None:
 async def _checked(host: Host, running: Running, looked: Looked, before: Restoring | None, *, what: str) -> _Ready:
     """Raise for whatever would keep the host from taking it: room, a front that a stranger has, a config that does not open."""
     await programs(host)
-    edge = looked.restored.manifest.edge.kind
-    if edge is not EdgeKind.NONE:
-        await host.edges[edge].version()
+    edge, kept = looked.restored.manifest.edge, looked.restored.configs.get(HOST, {})
+    secrets = kept[max(kept)].meta.files if kept else ()
+    if edge.kind is not EdgeKind.NONE and (not is_remote(edge) or are_among(secrets, edge)):
+        await host.edges[edge.kind].version()
     needed, free = looked.read.order.room + looked.read.size * 2, host.state.free_bytes()
     if needed + DISK_FLOOR > free:
         message = f"cannot restore {what}: it takes {needed // 2**20} MiB, and {free // 2**20} MiB are free"

@@ -8,6 +8,8 @@ from pvdify.model.edge import EdgeKind
 from pvdify.ops.host_secrets import host_secret, host_secret_names, keep_host_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pvdify.model.edge import EdgeSettings
     from pvdify.ops.host import Host
 
@@ -18,7 +20,12 @@ _PREFIX: Final = "tunnel-"
 
 async def are_kept(host: Host, edge: EdgeSettings) -> bool:
     """Whether there are credentials of the tunnel of *edge*; nothing is opened."""
-    return edge.kind is EdgeKind.CLOUDFLARED and _name(edge) in await host_secret_names(host)
+    return are_among(await host_secret_names(host), edge)
+
+
+def are_among(names: Iterable[str], edge: EdgeSettings) -> bool:
+    """Whether secrets of a host that are called *names* have those of the tunnel of *edge*."""
+    return edge.kind is EdgeKind.CLOUDFLARED and _name(edge) in names
 
 
 async def kept_credentials(host: Host, edge: EdgeSettings) -> bytes | None:

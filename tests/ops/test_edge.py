@@ -182,6 +182,19 @@ async def test_another_tunnel_that_does_not_start_leaves_the_one_before_with_its
     assert other.encode() in await opened(world)
 
 
+async def test_credentials_stay_while_the_edge_is_another_and_are_not_asked_for_again(
+    world: World, tunnel: FakeEdge
+) -> None:
+    await to_tunnel(world)
+    await world.set_edge(internal_ca=True)
+    assert not tunnel.is_up
+
+    await world.set_edge(EdgeKind.CLOUDFLARED, tunnel=TUNNEL)
+
+    assert tunnel.is_up
+    assert CREDENTIALS.encode() == await opened(world)
+
+
 async def opened(world: World) -> bytes:
     """What the tunnel's unit gets to see."""
     return await world.fake.seal.unseal("pvdify-tunnel", world.settings.tunnel_credentials.read_bytes())

@@ -8,18 +8,24 @@ import msgspec
 import pytest
 
 from pvdify.errors import BackupError, HostError, ProgramMissingError, RefusedError
+from pvdify.model.cloudflare_requests import LoginToCloudflare
 from pvdify.model.dns import MadeRecord, RecordType
 from pvdify.model.edge import EdgeKind
+from pvdify.model.edge_requests import AddDomains
 from pvdify.model.requests import Apply, Nothing, Reseal
 from pvdify.ops.apply import apply, plan
+from pvdify.ops.cloudflare import login
 from pvdify.ops.doctor import doctor
+from pvdify.ops.domains import add_domains
 from pvdify.ops.perform import perform
 from pvdify.ops.recover import recover_all
 from pvdify.ops.reseal import reseal
+from tests.adapters.cloudflare_world import FakeCloudflareWorld
 from tests.fakes import FakeEdge
+from tests.fakes.cloudflare import ACCOUNT, TOKEN, FakeTunnel
 from tests.ops.test_edge import CREDENTIALS, TUNNEL, opened
 from tests.ops.test_restore_refused import contents, is_bare
-from tests.ops.two_hosts import Hosts
+from tests.ops.two_hosts import ADA, Hosts
 from tests.ops.world import APP, Killed, World
 
 if TYPE_CHECKING:
@@ -55,6 +61,14 @@ async def applied(world: World) -> None:
 
 def tunnel(world: World) -> FakeEdge:
     return world.fake.edges[EdgeKind.CLOUDFLARED]
+
+
+def connected(hosts: Hosts) -> FakeCloudflareWorld:
+    """Cloudflare, which both hosts reach."""
+    cloud = FakeCloudflareWorld()
+    cloud.account.add_zone("example.org")
+    hosts.old.fake.cloudflare = hosts.new.fake.cloudflare = cloud.port
+    return cloud
 
 
 def notes(world: World) -> str:
@@ -179,6 +193,25 @@ async def test_without_the_program_of_the_edge_nothing_is_restored(hosts: Hosts)
     assert before == contents(hosts.new)
 
 
+async def test_a_tunnel_that_somebody_else_runs_takes_no_program_and_gets_its_names(hosts: Hosts) -> None:
+    cloud = connected(hosts)
+    other = TUNNEL.replace("f70f", "0000")
+    cloud.account.tunnels[ACCOUNT, other] = FakeTunnel("shared")
+    await login(hosts.old.process(), LoginToCloudflare(token=TOKEN), ADA)
+    await hosts.old.set_edge(EdgeKind.CLOUDFLARED, managed="remote", account=ACCOUNT, tunnel=other)
+    before = cloud.account.tunnels[ACCOUNT, other].hostnames
+    await hosts.take(force=True)
+    cloud.account.tunnels[ACCOUNT, other] = FakeTunnel("shared")
+    tunnel(hosts.new).is_installed = False
+
+    await hosts.bring()
+
+    assert NAME in before
+    assert before == cloud.account.tunnels[ACCOUNT, other].hostnames
+    assert not tunnel(hosts.new).is_up
+    assert () == (await plan(hosts.new.process(), Apply())).steps
+
+
 async def test_a_host_with_an_edge_of_its_own_is_not_bare(hosts: Hosts) -> None:
     await hosts.new.set_edge(internal_ca=True)
 
@@ -215,6 +248,20 @@ async def test_a_page_that_was_edited_after_the_backup_s_manifest_waits_for_appl
 
     assert {} == hosts.new.process().state.current().apps[APP].pages
     assert ["pages"] == [step.action for step in (await plan(hosts.new.process(), Apply())).steps]
+
+
+async def test_records_that_pvdify_made_in_dns_are_still_its_own_to_remove(hosts: Hosts) -> None:
+    cloud = connected(hosts)
+    await login(hosts.old.process(), LoginToCloudflare(token=TOKEN), ADA)
+    wanted = AddDomains(app=APP, domains=(NAME,), dns=True)
+    await hosts.change(APP, "domains.add", lambda host, one: add_domains(host, one, wanted))
+    await hosts.take(force=True)
+
+    await hosts.bring()
+    await hosts.new.remove(NAME)
+
+    assert [] == cloud.account.found(NAME)
+    assert [] == hosts.new.problems()
 
 
 async def test_what_the_tunnel_is_run_with_is_sealed_again_too(hosts: Hosts) -> None:
