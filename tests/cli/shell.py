@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from pvdify.client.address import RemoteHost
 from pvdify.client.local import local
 from pvdify.client.remote import remote
 from pvdify.model.image import Image
@@ -19,15 +20,17 @@ from pvdify.model.place import Place
 from pvdify.ops.host import Host
 from pvdify.store.paths import Settings
 from pvdify.store.state import State
+from tests.api.services import served
 from tests.cli.fake import Ended, ended, surroundings
 from tests.fakes import FakeHost
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
-    from pvdify.client.address import RemoteHost
     from pvdify.client.transport import Client
     from pvdify.operations.table import Change, Q
+
+WAYS: Final = ("in process", "over the host's socket", "over https")
 
 
 class Shell:
@@ -77,3 +80,20 @@ class Shell:
         host = Host(ports=self.fake.ports, state=State(self.settings), place=place)
         async with local(host, actor="ada") as here:
             yield here
+
+
+@contextmanager
+def going(shell: Shell, way: str) -> Iterator[Shell]:
+    """*shell*, whose commands go that one of the `WAYS` to a host that is initialised."""
+    if way == "in process":
+        yield shell
+        return
+    token = str(shell.answer("tokens:create ada --scope admin")["token"])
+    with served(shell.settings.state.parent, shell.settings, shell.fake) as services:
+        certificate = services.certificate.read_text().partition("-----BEGIN PRIVATE")[0]
+        shell.target = (
+            RemoteHost(url=services.url, token=token, certificate=certificate)
+            if way == "over https"
+            else RemoteHost(url=f"unix://{services.admin}")
+        )
+        yield shell

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pvdify.adapters.cloudflare import Cloudflare
-from pvdify.client.address import RemoteHost
-from tests.api.services import served
-from tests.cli.shell import Shell
+from tests.cli.shell import WAYS, Shell, going
 from tests.fakes.cloudflare import ACCOUNT, TOKEN, TUNNEL, FakeTunnel
 from tests.fakes.cloudflare_server import standing_in
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 EDGE = f"edge:set cloudflared --managed remote --account {ACCOUNT} --tunnel {TUNNEL}"
 
 
-@pytest.fixture(params=["in process", "over https"])
+@pytest.fixture(params=WAYS)
 def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shell]:
     """Somebody with `blog`, a zone and a tunnel, whose commands go one of the ways."""
     shell = Shell(tmp_path)
@@ -32,13 +30,7 @@ def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shell]:
     account.tunnels[ACCOUNT, TUNNEL] = FakeTunnel("home")
     with standing_in(account) as server:
         shell.fake.cloudflare = Cloudflare(server.address, 5.0)
-        if request.param == "in process":
-            yield shell
-            return
-        token = str(shell.answer("tokens:create ada --scope admin")["token"])
-        with served(tmp_path, shell.settings, shell.fake) as services:
-            certificate = services.certificate.read_text().partition("-----BEGIN PRIVATE")[0]
-            shell.target = RemoteHost(url=services.url, token=token, certificate=certificate)
+        with going(shell, request.param):
             yield shell
 
 

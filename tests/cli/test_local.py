@@ -8,36 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pvdify.client.address import RemoteHost
 from pvdify.model.requests import SetConfig
 from pvdify.operations import config as operations
 from pvdify.ports import Answer
-from tests.api.services import served
-from tests.cli.shell import Shell
+from tests.cli.shell import WAYS, Shell, going
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-@pytest.fixture(params=["in process", "over the host's socket", "over https"])
+@pytest.fixture(params=WAYS)
 def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shell]:
     """Somebody with `blog`, whose commands go one of the three ways."""
     shell = Shell(tmp_path)
     assert 0 == shell.type("init").status
     shell.fake.boot()
     assert 0 == shell.type("apps:create blog").status
-    if request.param == "in process":
-        yield shell
-        return
-    token = str(shell.answer("tokens:create ada --scope admin")["token"])
-    with served(tmp_path, shell.settings, shell.fake) as services:
-        certificate = services.certificate.read_text().partition("-----BEGIN PRIVATE")[0]
-        shell.target = (
-            RemoteHost(url=services.url, token=token, certificate=certificate)
-            if request.param == "over https"
-            else RemoteHost(url=f"unix://{services.admin}")
-        )
+    with going(shell, request.param):
         yield shell
 
 

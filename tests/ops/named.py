@@ -16,6 +16,32 @@ if TYPE_CHECKING:
     from pvdify.model.answers import Changed
 
 NAME = "blog.example.org"
+NO_NAMES = (
+    "example.org:80",
+    "example.org/x",
+    "https://example.org",
+    "a.*.example.org",
+    "**.example.org",
+    f"{'a' * 62}." * 4 + "example.org",
+    "ex\u202eample.org",
+    "exa\0mple.org",
+    "127.0.0.1",
+    "::1",
+    "localhost",
+    "a b.example.org",
+    "\u05d0\u202d.example.org",
+    "a\u05d0.example.org",
+    "xn--a.example.org",
+    "-a.example.org",
+    "example.org\n",
+    f"{'a' * 64}.example.org",
+    f"*.{'a.' * 125}org",
+    "ada@example.org",
+    "[2001:db8::1]",
+    "\uff11\uff12\uff17.\uff10.\uff10.\uff11",
+    "\uff0a.example.org",
+)
+"""What is no domain, in as many ways as there are."""
 
 
 async def behind_caddy(directory: Path) -> World:
