@@ -13,11 +13,14 @@ import msgspec
 from yarl import URL
 
 from pvdify.operations.wire import PREFIX
+from tests.api.services import served
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
 
     from tests.api.services import Services
+    from tests.cli.shell import Shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +79,22 @@ async def holder(services: Services, token: str) -> AsyncIterator[Asking]:
     connector = aiohttp.TCPConnector(ssl=False, limit=0)
     async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {token}"}) as session:
         yield Asking(session, services.url)
+
+
+def asked(shell: Shell, directory: Path, ask: Callable[[Asking], Awaitable[Any]]) -> Any:
+    """What *ask* answers, asked as operator of services of *shell*'s host that live as long as it takes."""
+
+    async def once() -> Any:
+        async with operator(services) as asking:
+            return await ask(asking)
+
+    with served(directory, shell.settings, shell.fake) as services:
+        return asyncio.run(once())
+
+
+async def ended(ask: Asking, got: Got) -> dict[str, Any]:
+    """The end of the operation that *got* names."""
+    assert 202 == got.status, got.body
+    location = got.headers["Location"].removeprefix("/api/v1")
+    await ask("GET", f"{location}/events")
+    return (await ask("GET", location)).json

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.asking import Got, operator
-from tests.api.services import served
+from tests.api.asking import Got, asked, ended
 from tests.cli.shell import Shell
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from tests.api.asking import Asking
@@ -30,24 +27,6 @@ def shell(tmp_path: Path) -> Shell:
     assert 0 == shell.type("apps:create blog").status
     assert 0 == shell.type("deploy blog --image ghcr.io/org/blog:v1").status
     return shell
-
-
-def asked(shell: Shell, tmp_path: Path, ask: Callable[[Asking], Awaitable[Any]]) -> Any:
-    """What *ask* answers, asked of services that live as long as it takes."""
-
-    async def once() -> Any:
-        async with operator(services) as asking:
-            return await ask(asking)
-
-    with served(tmp_path, shell.settings, shell.fake) as services:
-        return asyncio.run(once())
-
-
-async def ended(ask: Asking, got: Got) -> dict[str, Any]:
-    """The end of the operation that *got* names."""
-    location = got.headers["Location"].removeprefix("/api/v1")
-    await ask("GET", f"{location}/events")
-    return (await ask("GET", location)).json
 
 
 def test_setting_a_variable_is_accepted_and_becomes_a_version_and_a_release(shell: Shell, tmp_path: Path) -> None:
