@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from pvdify.model.caller import Caller
@@ -13,10 +14,14 @@ from pvdify.ops.domains import add_domains
 from pvdify.ops.domains_dns import point_domain
 from pvdify.ops.edge_settings import set_edge
 from pvdify.ops.perform import accepted, perform, performed
+from tests.adapters.cloudflare_world import real_cloudflare
 from tests.fakes.cloudflare import ACCOUNT, TOKEN, TUNNEL, FakeTunnel
 from tests.ops.world import APP, Cut, Killed, Run, World
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
     from pvdify.model.answers import Changed
     from pvdify.model.event import OperationRecord
     from tests.adapters.worlds import CloudflareWorld
@@ -53,6 +58,10 @@ class CloudWorld(World):
     def tunnel(self) -> FakeTunnel:
         """The tunnel."""
         return self.cloud.account.tunnels[ACCOUNT, TUNNEL]
+
+    def found(self, name: str = NAME) -> list[tuple[str, str]]:
+        """Type and content of the records that DNS has of *name*."""
+        return self.cloud.account.found(name)
 
     def names(self) -> tuple[str, ...]:
         """The names that the app has, by what is in force and by what is declared."""
@@ -104,3 +113,14 @@ class CloudWorld(World):
     def notes(self) -> str:
         """What the last operation noted."""
         return "\n".join(event.text for event in self.last().events)
+
+
+@asynccontextmanager
+async def by_the_real_client(directory: Path) -> AsyncIterator[CloudWorld]:
+    """The real client asks a stand-in for Cloudflare, and soon gives up."""
+    with real_cloudflare() as cloud:
+        world = CloudWorld(directory)
+        await world.start(cloud)
+        cloud.patience = 1.5
+        world.fake.cloudflare = cloud.port
+        yield world

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 
 from pvdify.model.event import Outcome
 from pvdify.ops.perform import accepted
 from pvdify.ops.recover import recover_all
 from tests.ops.configured import given, shown
-from tests.ops.world import APP, Killed, World
+from tests.ops.deaths import LINES, after, cancelled_at_every_line, kill
+from tests.ops.world import APP, World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LINES = 60
 CHANGES = (
     *("v3", "rollback", "scale", "restart", "stop", "change", "recount", "close"),
     *("set", "keep", "rollback-keep-config"),
 )
-
-
-async def after(what: str, world: World) -> tuple[tuple[object, ...], tuple[object, ...]]:
-    """What is seen before *what*, and when it is done; *world* stays as it is."""
-    other = world.fork(world.directory.with_name("done"))
-    await other.do(what)
-    return world.seen(), other.seen()
 
 
 @pytest.fixture
@@ -38,10 +30,6 @@ async def begun(tmp_path: Path) -> World:
     await world.set({"KEY": "one"})
     await world.set({"KEY": "two"})
     return world
-
-
-def kill() -> None:
-    raise Killed
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -68,20 +56,7 @@ async def test_killed_at_any_line_it_is_the_old_or_the_new(what: str, begun: Wor
 
 @pytest.mark.parametrize("what", [one for one in CHANGES if one not in {"stop", "rollback-keep-config"}])
 async def test_cancelled_before_the_switch_everything_is_undone(what: str, begun: World, tmp_path: Path) -> None:
-    old, new = await after(what, begun)
-    seen = set()
-    for number in range(1, LINES):
-        world = begun.fork(tmp_path / str(number))
-        with anyio.CancelScope() as scope:
-            if not await world.die(what, at=number, is_after=True, act=scope.cancel):
-                break
-
-        assert [] == world.problems(), f"line {number}"
-        assert world.seen() in {old, new}, f"line {number}"
-        outcome = world.process().state.records(APP)[0].outcome
-        assert (Outcome.CANCELLED if world.seen() == old else Outcome.DONE) is outcome, f"line {number}"
-        seen.add(world.seen())
-    assert {old, new} == seen
+    await cancelled_at_every_line(what, begun, tmp_path)
 
 
 @pytest.mark.parametrize("what", ["set", "keep"])

@@ -24,9 +24,9 @@ from pvdify.ops.cloudflare import logout
 from pvdify.ops.create import create_app
 from pvdify.ops.domains import add_domains
 from pvdify.ops.perform import perform
-from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
+from tests.adapters.cloudflare_world import FakeCloudflareWorld
 from tests.fakes.cloudflare import OTHER_ACCOUNT, Fault
-from tests.ops.cloud_world import NAME, TARGET, CloudWorld
+from tests.ops.cloud_world import NAME, TARGET, CloudWorld, by_the_real_client
 from tests.ops.world import APP
 
 if TYPE_CHECKING:
@@ -47,29 +47,20 @@ async def world(tmp_path: Path) -> CloudWorld:
 
 @pytest.fixture
 async def real(tmp_path: Path) -> AsyncIterator[CloudWorld]:
-    """The real client asks a stand-in for Cloudflare."""
-    with real_cloudflare() as cloud:
-        world = CloudWorld(tmp_path)
-        await world.start(cloud)
-        cloud.patience = 1.5
-        world.fake.cloudflare = cloud.port
+    async with by_the_real_client(tmp_path) as world:
         yield world
-
-
-def found(world: CloudWorld, name: str = NAME) -> list[tuple[str, str]]:
-    return world.cloud.account.found(name)
 
 
 async def test_a_name_is_added_and_led_here_and_removed_again(real: CloudWorld) -> None:
     added = await real.lead()
 
     (record,) = real.cloud.account.records[real.zone].values()
-    assert (Outcome.DONE, (NAME,), OURS) == (added.outcome, real.names(), found(real))
+    assert (Outcome.DONE, (NAME,), OURS) == (added.outcome, real.names(), real.found())
     assert (True, "pvdify: blog") == (record.proxied, record.comment)
 
     await real.remove(NAME)
 
-    assert ((), []) == (real.names(), found(real))
+    assert ((), []) == (real.names(), real.found())
     assert () == real.process().state.elsewhere.records(APP)
 
 
@@ -79,11 +70,11 @@ async def test_a_name_that_is_declared_no_more_stays_in_dns_as_is_told_and_can_b
     await real.lead()
 
     await real.change(domains=[])
-    assert (OURS, ()) == (found(real), real.names())
+    assert (OURS, ()) == (real.found(), real.names())
     assert f"pvdify domains:remove {APP} {NAME}" in real.notes()
     await real.remove(NAME)
 
-    assert [] == found(real)
+    assert [] == real.found()
 
 
 async def test_what_is_so_already_changes_nothing(world: CloudWorld) -> None:
@@ -97,25 +88,25 @@ async def test_what_is_so_already_changes_nothing(world: CloudWorld) -> None:
 
 async def test_a_name_that_an_app_has_is_led_here_later(world: CloudWorld) -> None:
     await world.add(NAME)
-    assert [] == found(world)
+    assert [] == world.found()
 
     done, again = await world.point(), await world.point()
 
-    assert ([Outcome.DONE, Outcome.UNCHANGED], OURS) == ([done.outcome, again.outcome], found(world))
+    assert ([Outcome.DONE, Outcome.UNCHANGED], OURS) == ([done.outcome, again.outcome], world.found())
 
 
 async def test_a_name_that_an_app_does_not_have_is_not_led_here(world: CloudWorld) -> None:
     with pytest.raises(NotFoundError):
         await world.point()
 
-    assert [] == found(world)
+    assert [] == world.found()
 
 
 async def test_a_name_outside_of_the_zones_is_refused_and_nothing_changes(world: CloudWorld) -> None:
     with pytest.raises(ZoneNotFoundError, match=r"www\.example\.net"):
         await world.lead(NAME, "www.example.net")
 
-    assert ((), []) == (world.names(), found(world))
+    assert ((), []) == (world.names(), world.found())
 
 
 async def test_a_zone_of_another_account_than_the_tunnels_is_refused(world: CloudWorld) -> None:
@@ -124,7 +115,7 @@ async def test_a_zone_of_another_account_than_the_tunnels_is_refused(world: Clou
     with pytest.raises(RefusedError, match="another account"):
         await world.lead("www.example.net")
 
-    assert ((), []) == (world.names(), found(world, "www.example.net"))
+    assert ((), []) == (world.names(), world.found("www.example.net"))
 
 
 @pytest.mark.parametrize("type_", ["CNAME", "A", "AAAA"])
@@ -138,7 +129,7 @@ async def test_a_record_of_somebody_else_is_shown_and_stays(real: CloudWorld, ty
 
     assert "--force" in told.value.hint
     assert (before, 0) == (real.process().state.current().number, real.cloud.account.asked.count("put_ingress"))
-    assert ((), [(type_, content)]) == (real.names(), found(real))
+    assert ((), [(type_, content)]) == (real.names(), real.found())
 
 
 async def test_a_record_of_somebody_else_is_overwritten_where_that_is_said_and_mail_stays(real: CloudWorld) -> None:
@@ -147,7 +138,7 @@ async def test_a_record_of_somebody_else_is_overwritten_where_that_is_said_and_m
 
     await real.lead(force=True)
 
-    assert [("MX", "mail.example.net"), *OURS] == found(real)
+    assert [("MX", "mail.example.net"), *OURS] == real.found()
 
 
 async def test_what_others_made_or_changed_stays_where_a_domain_is_removed(world: CloudWorld) -> None:
@@ -161,7 +152,7 @@ async def test_what_others_made_or_changed_stays_where_a_domain_is_removed(world
     assert "pages.example.net stays" in world.notes()
     await world.remove("www.example.org")
 
-    assert ([("CNAME", "pages.example.net")], []) == (found(world), found(world, "www.example.org"))
+    assert ([("CNAME", "pages.example.net")], []) == (world.found(), world.found("www.example.org"))
 
 
 async def test_without_a_token_nothing_is_led_here_and_what_is_removed_stays_in_dns(tmp_path: Path) -> None:
@@ -175,7 +166,7 @@ async def test_without_a_token_nothing_is_led_here_and_what_is_removed_stays_in_
     assert (NAME,) == world.names()
     removed = await world.remove(NAME)
 
-    assert (Outcome.DONE, (), [("A", "203.0.113.7")]) == (removed.outcome, world.names(), found(world))
+    assert (Outcome.DONE, (), [("A", "203.0.113.7")]) == (removed.outcome, world.names(), world.found())
     assert f"{NAME} stays in DNS" in world.notes()
 
 
@@ -187,10 +178,10 @@ async def test_without_a_tunnel_it_is_told_what_dns_needs_or_made_of_the_address
 
     told = await world.lead()
     assert f"no record is made without --address: DNS needs {NAME}. A" in told.text
-    assert ((NAME,), []) == (world.names(), found(world))
+    assert ((NAME,), []) == (world.names(), world.found())
     await world.point(addresses=("203.0.113.7", "2001:db8::7"))
 
-    assert [("A", "203.0.113.7"), ("AAAA", "2001:db8::7")] == found(world)
+    assert [("A", "203.0.113.7"), ("AAAA", "2001:db8::7")] == world.found()
 
 
 async def test_names_in_two_zones_are_led_here_or_none_of_them(real: CloudWorld) -> None:
@@ -202,7 +193,7 @@ async def test_names_in_two_zones_are_led_here_or_none_of_them(real: CloudWorld)
     with pytest.raises(RecordInTheWayError):
         await real.lead(NAME, "www.example.net")
 
-    assert ((), [], [("A", "192.0.2.1")]) == (real.names(), found(real), found(real, "www.example.net"))
+    assert ((), [], [("A", "192.0.2.1")]) == (real.names(), real.found(), real.found("www.example.net"))
 
 
 async def test_what_was_overwritten_comes_back_where_the_rest_fails(world: CloudWorld) -> None:
@@ -243,7 +234,7 @@ async def test_two_apps_that_want_one_name_at_once_get_one_record(world: CloudWo
         tasks.start_soon(add, "shop")
 
     assert [True, False] == sorted((one is None for one in ended), reverse=True)
-    assert OURS == found(world)
+    assert OURS == world.found()
 
 
 async def test_another_host_that_is_faster_is_told_of(world: CloudWorld) -> None:
@@ -255,7 +246,7 @@ async def test_another_host_that_is_faster_is_told_of(world: CloudWorld) -> None
     with pytest.raises(RecordInTheWayError, match=r"other\.cfargotunnel\.com"):
         await world.lead()
 
-    assert ((), [("CNAME", "other.cfargotunnel.com")]) == (world.names(), found(world))
+    assert ((), [("CNAME", "other.cfargotunnel.com")]) == (world.names(), world.found())
 
 
 async def test_many_names_are_looked_at_in_one_go(world: CloudWorld) -> None:
@@ -281,7 +272,7 @@ async def test_what_keeps_visitors_away_although_dns_is_right_is_told(world: Clo
 async def test_a_star_is_led_here_too(world: CloudWorld) -> None:
     await world.lead("*.example.org")
 
-    assert OURS == found(world, "*.example.org")
+    assert OURS == world.found("*.example.org")
 
 
 async def test_a_removal_that_fails_on_the_host_leaves_its_record_in_dns(world: CloudWorld) -> None:
@@ -292,7 +283,7 @@ async def test_a_removal_that_fails_on_the_host_leaves_its_record_in_dns(world: 
     with pytest.raises(CloudflareLoginError):
         await world.remove(NAME)
 
-    assert ((NAME,), OURS) == (world.names(), found(world))
+    assert ((NAME,), OURS) == (world.names(), world.found())
     assert 1 == len(world.process().state.elsewhere.records(APP))
 
 
@@ -321,5 +312,5 @@ async def test_an_app_goes_also_where_cloudflare_does_not_answer_and_it_is_told_
 
     await world.do("destroy")
 
-    assert OURS == found(world)
+    assert OURS == world.found()
     assert f"records of {NAME} stay in DNS" in world.notes()

@@ -10,9 +10,9 @@ from pvdify.errors import CloudflareBusyError, CloudflareLoginError, CloudflareU
 from pvdify.model.edge_requests import AddDomains, RemoveDomain
 from pvdify.model.event import Outcome
 from pvdify.ops.domains import add_domains, remove_domain
-from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
+from tests.adapters.cloudflare_world import FakeCloudflareWorld
 from tests.fakes.cloudflare import Fault
-from tests.ops.cloud_world import NAME, TARGET, CloudWorld
+from tests.ops.cloud_world import NAME, TARGET, CloudWorld, by_the_real_client
 from tests.ops.world import APP
 
 if TYPE_CHECKING:
@@ -25,17 +25,8 @@ UNSURE = [Fault.BROKEN, Fault.BROKEN_AFTER, Fault.CUT, Fault.CUT_AFTER, Fault.HA
 
 @pytest.fixture
 async def real(tmp_path: Path) -> AsyncIterator[CloudWorld]:
-    """The real client asks a stand-in for Cloudflare."""
-    with real_cloudflare() as cloud:
-        world = CloudWorld(tmp_path)
-        await world.start(cloud)
-        cloud.patience = 1.5
-        world.fake.cloudflare = cloud.port
+    async with by_the_real_client(tmp_path) as world:
         yield world
-
-
-def found(world: CloudWorld, name: str = NAME) -> list[tuple[str, str]]:
-    return world.cloud.account.found(name)
 
 
 @pytest.mark.parametrize("fault", UNSURE, ids=lambda one: one.name.lower())
@@ -44,7 +35,7 @@ async def test_a_change_without_an_answer_is_looked_at_and_made_once(real: Cloud
 
     added = await real.lead()
 
-    assert (Outcome.DONE, (NAME,), OURS) == (added.outcome, real.names(), found(real))
+    assert (Outcome.DONE, (NAME,), OURS) == (added.outcome, real.names(), real.found())
     assert 1 == len(real.process().state.elsewhere.records(APP))
 
 
@@ -55,19 +46,19 @@ async def test_a_removal_without_an_answer_is_looked_at_and_done(real: CloudWorl
 
     await real.remove(NAME)
 
-    assert ((), [], ()) == (real.names(), found(real), real.process().state.elsewhere.records(APP))
+    assert ((), [], ()) == (real.names(), real.found(), real.process().state.elsewhere.records(APP))
 
 
 async def test_cloudflare_that_is_broken_undoes_all_of_it_and_it_can_be_done_again(real: CloudWorld) -> None:
     real.cloud.account.faults["change_records"] = [Fault.BROKEN] * 100
     with pytest.raises(CloudflareUnreachableError):
         await real.lead()
-    assert ((), []) == (real.names(), found(real))
+    assert ((), []) == (real.names(), real.found())
 
     real.cloud.account.faults.clear()
     await real.lead()
 
-    assert ((NAME,), OURS) == (real.names(), found(real))
+    assert ((NAME,), OURS) == (real.names(), real.found())
 
 
 async def test_what_was_made_before_cloudflare_was_gone_is_known_and_can_be_made_again_or_removed(
@@ -80,13 +71,13 @@ async def test_what_was_made_before_cloudflare_was_gone_is_known_and_can_be_made
     real.cloud.account.meanwhile["change_records"] = gone
     with pytest.raises(CloudflareUnreachableError):
         await real.lead()
-    assert ((), OURS) == (real.names(), found(real))
+    assert ((), OURS) == (real.names(), real.found())
     assert f"the records of {NAME} may not be as they were" in real.notes()
 
     real.cloud.account.faults.clear()
     removed = await real.remove(NAME)
 
-    assert (Outcome.DONE, []) == (removed.outcome, found(real))
+    assert (Outcome.DONE, []) == (removed.outcome, real.found())
     assert () == real.process().state.elsewhere.records(APP)
 
 
@@ -96,7 +87,7 @@ async def test_a_token_that_may_only_look_changes_nothing(real: CloudWorld) -> N
     with pytest.raises(CloudflareLoginError):
         await real.lead()
 
-    assert ((), [], ()) == (real.names(), found(real), real.process().state.elsewhere.records(APP))
+    assert ((), [], ()) == (real.names(), real.found(), real.process().state.elsewhere.records(APP))
 
 
 async def test_a_rate_limit_is_waited_out(real: CloudWorld) -> None:
@@ -104,7 +95,7 @@ async def test_a_rate_limit_is_waited_out(real: CloudWorld) -> None:
 
     await real.lead()
 
-    assert ((NAME,), OURS) == (real.names(), found(real))
+    assert ((NAME,), OURS) == (real.names(), real.found())
 
 
 async def test_a_rate_limit_that_lasts_undoes_all_of_it(real: CloudWorld) -> None:
@@ -114,7 +105,7 @@ async def test_a_rate_limit_that_lasts_undoes_all_of_it(real: CloudWorld) -> Non
     with pytest.raises(CloudflareBusyError):
         await real.lead()
 
-    assert ((), []) == (real.names(), found(real))
+    assert ((), []) == (real.names(), real.found())
 
 
 async def test_a_removal_that_cloudflare_refuses_leaves_the_domain_as_it_was(real: CloudWorld) -> None:
@@ -124,7 +115,7 @@ async def test_a_removal_that_cloudflare_refuses_leaves_the_domain_as_it_was(rea
     with pytest.raises(CloudflareLoginError):
         await real.remove(NAME)
 
-    assert ((NAME,), OURS) == (real.names(), found(real))
+    assert ((NAME,), OURS) == (real.names(), real.found())
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
@@ -136,10 +127,10 @@ async def test_killed_at_any_line_a_name_can_be_led_here_again_and_removed(tmp_p
         died = await world.dies("domains.add", lambda h, r: add_domains(h, r, request), at=at, is_after=is_after)
 
         await world.lead()
-        assert ((NAME,), OURS, {NAME, ""}) == (world.names(), found(world), set(world.tunnel.hostnames))
+        assert ((NAME,), OURS, {NAME, ""}) == (world.names(), world.found(), set(world.tunnel.hostnames))
         await world.remove(NAME)
 
-        assert ((), [], {""}) == (world.names(), found(world), set(world.tunnel.hostnames))
+        assert ((), [], {""}) == (world.names(), world.found(), set(world.tunnel.hostnames))
         assert () == world.process().state.elsewhere.records(APP)
         if not died:
             break
@@ -159,7 +150,7 @@ async def test_killed_at_any_line_a_name_can_be_removed_again(tmp_path: Path, *,
         if NAME in world.names():
             await world.remove(NAME)
 
-        assert (("www.example.org",), []) == (world.names(), found(world))
+        assert (("www.example.org",), []) == (world.names(), world.found())
         assert {"www.example.org", ""} == set(world.tunnel.hostnames)
         if not died:
             break

@@ -8,15 +8,14 @@ import anyio
 import pytest
 
 from pvdify.errors import PvdifyError
-from pvdify.model.event import Outcome
 from pvdify.ops.recover import recover_all
+from tests.ops.deaths import LINES, after, cancelled_at_every_line, kill
 from tests.ops.named import applied
-from tests.ops.world import APP, Killed, World
+from tests.ops.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LINES = 60
 CHANGES = ("name", "unname", "rename")
 
 
@@ -28,17 +27,6 @@ async def begun(tmp_path: Path) -> World:
     await world.set_edge(internal_ca=True, domain="apps.example.org")
     await world.add("old.example.org")
     return world
-
-
-async def after(what: str, world: World) -> tuple[tuple[object, ...], tuple[object, ...]]:
-    """What is seen before *what*, and when it is done; *world* stays as it is."""
-    other = world.fork(world.directory.with_name("done"))
-    await other.do(what)
-    return world.seen(), other.seen()
-
-
-def kill() -> None:
-    raise Killed
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -81,20 +69,7 @@ async def test_killed_at_any_line_apply_puts_in_force_what_is_declared_then(
 
 @pytest.mark.parametrize("what", CHANGES)
 async def test_cancelled_at_any_line_the_names_are_the_old_or_the_new(what: str, begun: World, tmp_path: Path) -> None:
-    old, new = await after(what, begun)
-    seen = set()
-    for number in range(1, LINES):
-        world = begun.fork(tmp_path / str(number))
-        with anyio.CancelScope() as scope:
-            if not await world.die(what, at=number, is_after=True, act=scope.cancel):
-                break
-
-        assert [] == world.problems(), f"line {number}"
-        assert world.seen() in {old, new}, f"line {number}"
-        outcome = world.process().state.records(APP)[0].outcome
-        assert (Outcome.CANCELLED if world.seen() == old else Outcome.DONE) is outcome, f"line {number}"
-        seen.add(world.seen())
-    assert {old, new} == seen
+    await cancelled_at_every_line(what, begun, tmp_path)
 
 
 @pytest.mark.parametrize("what", CHANGES)

@@ -24,7 +24,7 @@ from pvdify.ops.edge import follow
 from pvdify.ops.edge_settings import show_edge
 from tests.adapters.cloudflare_world import FakeCloudflareWorld, real_cloudflare
 from tests.fakes.cloudflare import ACCOUNT, OTHER_ACCOUNT, TUNNEL, FakeTunnel, Fault
-from tests.ops.cloud_world import NAME, REMOTE, CloudWorld
+from tests.ops.cloud_world import NAME, REMOTE, CloudWorld, by_the_real_client
 from tests.ops.world import APP
 
 if TYPE_CHECKING:
@@ -55,12 +55,8 @@ async def world(tmp_path: Path) -> CloudWorld:
 @pytest.fixture
 async def real(tmp_path: Path) -> AsyncIterator[CloudWorld]:
     """The same, and the real client asks a stand-in for Cloudflare."""
-    with real_cloudflare() as cloud:
-        world = CloudWorld(tmp_path)
-        await world.start(cloud)
+    async with by_the_real_client(tmp_path) as world:
         shared(world)
-        cloud.patience = 1.5
-        world.fake.cloudflare = cloud.port
         yield world
 
 

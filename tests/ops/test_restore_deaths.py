@@ -12,13 +12,12 @@ from pvdify.ops.audit import verify_audit
 from pvdify.ops.perform import accepted, performed
 from pvdify.ops.recover import recover_all
 from pvdify.ops.restore import restore
+from tests.ops.deaths import LINES, kill
 from tests.ops.two_hosts import Hosts, seen
 from tests.ops.world import Cut, Killed, World
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-LINES = 60
 
 
 @pytest.fixture
@@ -28,10 +27,6 @@ async def hosts(tmp_path: Path) -> Hosts:
     (hosts.volume(hosts.old, "data") / "note").write_text("kept")
     await hosts.take(volumes=True)
     return hosts
-
-
-def kill() -> None:
-    raise Killed
 
 
 async def died(hosts: Hosts, world: World, *, at: int, is_after: bool) -> bool:
