@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pvdify.cli.commands import ENTRIES
+
 SCRIPT = Path(__file__).parents[1] / "units/completion/pvdify.bash"
 ASK = """
 source "$1"
@@ -35,6 +37,10 @@ def completed(line: str, *, breaks: str) -> set[str]:
         ("pvdify apps:cr", " \t:=", {"create"}),
         ("pvdify apps:cr", " \t", {"apps:create"}),
         ("pvdify rollb", " \t:=", {"rollback"}),
+        ("pvdify domains:", " \t:=", {"add", "check", "remove"}),
+        ("pvdify maintenance:o", " \t", {"maintenance:off", "maintenance:on"}),
+        ("pvdify edge:set c", " \t:=", {"caddy", "cloudflared"}),
+        ("pvdify edge:set cloudflared --managed ", " \t:=", {"local", "remote"}),
     ],
 )
 def test_a_command_is_completed(line: str, breaks: str, offered: set[str]) -> None:
@@ -42,4 +48,4 @@ def test_a_command_is_completed(line: str, breaks: str, offered: set[str]) -> No
 
 
 def test_an_empty_word_offers_every_command() -> None:
-    assert {"apps", "apps:create", "deploy", "rollback", "ps:scale"} <= completed("pvdify ", breaks=" \t:=")
+    assert set(ENTRIES) <= completed("pvdify ", breaks=" \t:=")
