@@ -78,6 +78,8 @@ def test_caddy_serves_an_app_by_its_names_over_https_and_redirects_to_it(caddy: 
         "http://127.0.0.1/",
     )
     assert f"308 https://{NAME}/" == plain.stdout
+    assert 'h3=":443"' in asking.https(caddy.bed, NAME, "-D", "-", "-o", "/dev/null")
+    assert ":443" in caddy.bed.run("ss", "-Hlun", "sport", "=", ":443").stdout
     assert ["active"] * 2 == [one["state"] for one in caddy.answer("domains", "blog")["domains"]]
 
 
