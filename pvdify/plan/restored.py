@@ -194,6 +194,8 @@ class _Reading:
             found[place.app] = self._json(path, MadeRecords)
             if any(record.app != place.app for record in found[place.app].records):
                 self.refuse(path, "it has a record of another app")
+            for record in found[place.app].records:
+                self.proven(path, partial(domain_name, record.name))
         return found
 
     def _configs(self, keys: tuple[AgeKey, ...], settings: VaultSettings) -> dict[str, dict[int, KeptConfig]]:
