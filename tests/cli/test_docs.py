@@ -27,7 +27,7 @@ TYPED = ("README.md", "docs/config.md", "docs/domains.md", "docs/runbook.md", "d
 CREDENTIALS = f'{{"AccountTag": "{ACCOUNT}", "TunnelSecret": "c2VjcmV0", "TunnelID": "{TUNNEL}"}}'
 OTHERS = {
     *("make", "install", "systemctl", "journalctl", "systemd-cgtop"),
-    *("age-keygen", "cat", "export", "mkdir", "mv", "scp", "sops"),
+    *("age-keygen", "cat", "curl", "export", "mkdir", "mv", "scp", "sops"),
 }
 
 
