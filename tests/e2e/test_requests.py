@@ -241,6 +241,16 @@ def test_a_path_cannot_forge_a_line_or_what_stands_before_it(fronts: Fronts) -> 
     assert " status=200 " in long.partition(" path=")[0]
 
 
+def test_pvdifys_own_probes_are_no_lines_and_whoever_comes_by_an_edge_is_one(fronts: Fronts) -> None:
+    before = len(fronts.log("blog"))
+
+    fronts.ask(FRONT, "/", "-H", "X-Pvdify-Probe: 1", "-H", "X-Request-Id: its-own-probe")
+    fronts.ask(FRONT, "/", "-H", "X-Pvdify-Probe: 1", "-H", "X-Request-Id: somebody-else", "-H", "X-Forwarded-For: ::1")
+
+    (line,) = fronts.log("blog")[before:]
+    assert " id=somebody-else " in line
+
+
 def test_what_the_router_answers_itself_is_a_warning(fronts: Fronts) -> None:
     fronts.ask(DOWN.front)
     fronts.ask(FRONT, "/503")
