@@ -24,6 +24,8 @@ _HTTPS: Final = ("127.0.0.1", 443)
 _PATIENCE: Final = 60.0
 _BODY: Final = 64 * 1024
 _TOLD: Final = 400
+_ERROR: Final = "Error: "
+_TAKEN: Final = "`ss -ltnp 'sport = :80 or sport = :443'` shows who has its ports; Caddy's own service goes with `systemctl disable --now caddy`"
 
 
 class _Refusal(msgspec.Struct):
@@ -65,7 +67,7 @@ class Caddy:
         for verb in ("start", "restart"):  # again only where it runs, and with a file that names another way in
             done = await run("systemctl", verb, UNIT)
             if done.returncode:
-                raise _failed(_words(done.stderr))
+                raise _failed(await _last_error() or _words(done.stderr))
             if await self._takes(text):
                 return
         raise _failed("it is not up")
@@ -108,8 +110,17 @@ class Caddy:
         return True
 
 
+async def _last_error() -> str:
+    """Why the service ended that was started just now, in Caddy's words: systemd only says that it did. Empty if it did not say."""
+    await run("journalctl", "--sync")
+    said = await run("journalctl", "--unit", UNIT, "--output=cat", "--lines=20", "--no-pager")
+    errors = [line for line in said.stdout.splitlines() if line.startswith(_ERROR)]
+    return _words(errors[-1]) if errors else ""
+
+
 def _failed(words: str) -> EdgeError:
-    return EdgeError(f"cannot bring Caddy to the new names: {words}", hint=f"journalctl -u {UNIT} -n 50")
+    hint = _TAKEN if "address already in use" in words else f"journalctl -u {UNIT} -n 50"
+    return EdgeError(f"cannot bring Caddy to the new names: {words}", hint=hint)
 
 
 def _refusal(body: bytes) -> str:
@@ -122,7 +133,7 @@ def _refusal(body: bytes) -> str:
 def _words(stderr: str) -> str:
     """What a Go program says last."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return _end_of(lines[-1].removeprefix("Error: ")) if lines else "nothing"
+    return _end_of(lines[-1].removeprefix(_ERROR)) if lines else "nothing"
 
 
 def _end_of(text: str) -> str:

@@ -130,6 +130,9 @@ def test_an_edge_whose_port_a_stranger_has_comes_up_when_they_go(operator: Opera
     assert stranger.stdout is not None
     assert "held" == stranger.stdout.readline().strip()
 
+    refused = operator.pvdify("edge:set", "--email", "ada@example.org", check=False)
+    assert "listening on :443: listen tcp :443: bind: address already in use" in refused.stderr
+    assert "`systemctl disable --now caddy`" in refused.stderr
     bed.run("systemctl", "start", "pvdify-caddy", check=False)
     tries = ("systemctl", "show", "--property=NRestarts", "--value", "pvdify-caddy")
     # systemd gives up after five, if it is not told otherwise
