@@ -113,7 +113,10 @@ class Caddy:
 async def _last_error() -> str:
     """Why the service ended that was started just now, in Caddy's words: systemd only says that it did. Empty if it did not say."""
     await run("journalctl", "--sync")
-    said = await run("journalctl", "--unit", UNIT, "--output=cat", "--lines=20", "--no-pager")
+    invocation = (await run("systemctl", "show", "--property=InvocationID", "--value", UNIT)).stdout.strip()
+    if not invocation:
+        return ""
+    said = await run("journalctl", f"_SYSTEMD_INVOCATION_ID={invocation}", "--output=cat", "--lines=20", "--no-pager")
     errors = [line for line in said.stdout.splitlines() if line.startswith(_ERROR)]
     return _words(errors[-1]) if errors else ""
 
