@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from pvdify.errors import BackupError, HostError, ProgramMissingError, RefusedError
+from pvdify.errors import BackupError, HostError, ProgramMissingError, RefusedError, RestoreUnfinishedError
 from pvdify.model.cloudflare_requests import LoginToCloudflare
 from pvdify.model.dns import MadeRecord, RecordType
 from pvdify.model.edge import EdgeKind
@@ -24,6 +25,7 @@ from tests.adapters.cloudflare_world import FakeCloudflareWorld
 from tests.fakes import FakeEdge
 from tests.fakes.cloudflare import ACCOUNT, TOKEN, FakeTunnel
 from tests.ops.test_edge import CREDENTIALS, TUNNEL, opened
+from tests.ops.test_restore_deaths import LINES, died
 from tests.ops.test_restore_refused import contents, is_bare
 from tests.ops.two_hosts import ADA, Hosts
 from tests.ops.world import APP, Killed, World
@@ -142,6 +144,30 @@ async def test_killed_while_the_edge_comes_up_the_restore_goes_on_with_it_when_t
 
     assert NAME in tunnel(hosts.new).names
     assert () == (await plan(hosts.new.process(), Apply())).steps
+
+
+async def test_killed_at_any_line_nobody_is_let_in_before_the_restore_is_through(hosts: Hosts, tmp_path: Path) -> None:
+    lines = 0
+    for number in range(1, LINES, 2):
+        world = hosts.new.fork(tmp_path / f"new{number}")
+        if not await died(hosts, world, at=number, is_after=bool(number % 4 == 1)):
+            break
+        lines = number
+
+        with suppress(RestoreUnfinishedError):
+            world.process().state.check()
+            await recover_all(world.process(), lambda _text: None)
+        restoring = world.process().state.backups.restoring()
+        is_there = bool(world.process().state.current().apps)
+        is_through = is_there and (restoring is None or (restoring.is_unpacked and not restoring.waiting))
+        assert is_through or not tunnel(world).is_up, f"line {number}"
+        if restoring or not is_there:
+            await hosts.bring(world)
+
+        assert tunnel(hosts.old).names == tunnel(world).names, f"line {number}"
+        assert CREDENTIALS.encode() == await opened(world), f"line {number}"
+        assert {"unfinished restore"} >= set(world.problems()), f"line {number}"
+    assert lines > 12, "the operation has more lines than that"
 
 
 async def test_a_recovery_meanwhile_lets_nobody_in_either(hosts: Hosts) -> None:
