@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import SpecError
@@ -49,6 +50,8 @@ class Pages:
 
 
 def _bytes(path: Path) -> bytes:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise SpecError(f"cannot use {path}: it is no plain file", hint="copy the page itself there")
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return os.read(descriptor, _MOST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ from pvdify.ops.recover import recover_all
 from tests.ops.world import APP, Killed, World
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pvdify.model.answers import Changed
@@ -215,6 +217,19 @@ async def test_what_is_no_page_is_refused_and_changes_nothing(world: World, name
 
     assert taken == in_force(world)
     assert [] == world.problems()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/etc/hostname")])
+async def test_what_is_no_plain_file_is_no_page(world: World, make: Callable[[Path], None]) -> None:
+    path = write(world, "pending.html")
+    await applied(world)
+    taken = in_force(world)
+    make(path.with_name("down.html"))
+
+    with pytest.raises(SpecError, match=r"down\.html: it is no plain file"):
+        await applied(world)
+
+    assert taken == in_force(world)
 
 
 async def test_an_editors_own_files_are_no_pages(world: World) -> None:
