@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdify.model.caller import Caller
@@ -15,20 +13,12 @@ from tests.fakes.cloudflare import ACCOUNT, TUNNEL
 from tests.ops.cloud_world import REMOTE, CloudWorld
 from tests.ops.named import applied
 from tests.ops.world import APP
+from tests.store.readme import unexplained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-README = Path(__file__).parents[2] / "state/README.md"
 CREDENTIALS = json.dumps({"AccountTag": ACCOUNT, "TunnelSecret": "c2VjcmV0", "TunnelID": TUNNEL})
-
-
-def told() -> Iterator[re.Pattern[str]]:
-    """The paths of the table: what ends in a slash is told with all that is in it."""
-    cells = re.findall(r"^\| (`[^|]+) \|", README.read_text(), flags=re.MULTILINE)
-    for path in (path for cell in cells for path in re.findall(r"`([^`]+)`", cell)):
-        pattern = re.sub(r"<[^>]+>", "[^/]+", re.sub(r"[.]", r"[.]", path))
-        yield re.compile(f"{pattern}.*" if path.endswith("/") else pattern)
 
 
 async def test_every_file_of_a_host_with_all_that_there_is_stands_in_the_readme(tmp_path: Path) -> None:
@@ -46,6 +36,5 @@ async def test_every_file_of_a_host_with_all_that_there_is_stands_in_the_readme(
 
     files = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file() or path.is_symlink()}
 
-    patterns = [*told()]
     assert {"tunnels.json", f"apps/{APP}/dns.json", "secrets/edge/pvdify-tunnel.cred"} <= files
-    assert [] == sorted(file for file in files if not any(one.fullmatch(file) for one in patterns))
+    assert [] == unexplained(files)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.readme import HOME, unexplained
 from tests.store.story import told
 
-HOME = Path(__file__).parents[2] / "state"
 EXAMPLE = HOME / "example"
 NOT_SHOWN = re.compile(r"reserve/.*|secrets/age\.key")
 
@@ -44,14 +44,7 @@ def test_the_example_is_a_real_state_directory(tmp_path: Path, request: pytest.F
 def test_every_place_in_a_state_directory_is_explained(tmp_path: Path) -> None:
     state = told(tmp_path / "state")
 
-    explained = re.findall(r"^\| `([^`]*)` ", (HOME / "README.md").read_text(), flags=re.MULTILINE)
-    patterns = [re.compile(re.sub(r"<[a-z-]+>", "[^/]+", re.escape(one).replace(r"\<", "<"))) for one in explained]
-
-    known = [
-        re.compile(f"{pattern.pattern.rstrip('/')}(/.*)?" if one.endswith("/") else pattern.pattern)
-        for one, pattern in zip(explained, patterns, strict=True)
-    ]
     paths = [
         str(path.relative_to(state.settings.state)) for path in state.settings.state.rglob("*") if not path.is_dir()
     ]
-    assert [path for path in paths if not any(one.fullmatch(path) for one in known)] == []
+    assert [] == unexplained(paths)
