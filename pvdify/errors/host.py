@@ -247,10 +247,12 @@ class EdgeError(HostError):
 
 
 class DomainTakenError(RefusedError):
-    """A name leads to another app."""
+    """A name leads to another app, which is None where whoever asks may not know of it."""
 
     code = "domain-taken"
 
-    def __init__(self, name: str, app: str) -> None:
-        super().__init__(f"cannot give {name} away: it is {app}'s", hint=f"pvdify domains:remove {app} {name}")
+    def __init__(self, name: str, app: str | None) -> None:
+        hint = f"pvdify domains:remove {app} {name}" if app else "ask whoever runs this host"
+        super().__init__(f"cannot give {name} away: it is {app or 'another app'}'s", hint=hint)
         self.name = name
+        self.app = app

@@ -19,12 +19,12 @@ from pvdify.model.requests import Deploy
 from pvdify.ops.apply import declared_release, note_declared, release_again
 from pvdify.ops.deploy import deployed, fetched
 from pvdify.ops.explain import says_unchanged
-from pvdify.ops.names import names_as_before, put_names
+from pvdify.ops.names import check_names, names_as_before, put_names
 from pvdify.ops.publish import publish
 from pvdify.ops.recover import recover
 from pvdify.ops.scale import bring_to
 from pvdify.plan.apply import Action, Todo, applied, todo
-from pvdify.plan.domains import check_owner, differs, names_declared
+from pvdify.plan.domains import differs, names_declared
 from pvdify.plan.release import formation_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def change_app(host: Host, running: Running, request: ChangeApp) -> Change
         text = f"{app} is declared so already; nothing to do"
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text, app=app, release=row.live)
     names = names_declared(slot)
-    check_owner(host.state.current().apps.values(), host.state.current().edge, app, names)
+    check_names(running, host.state.current(), app, names)
     live = host.state.release(app, row.live) if row.live is not None else None
     declared = await _declared(host, running, row, slot, live)
     steps = () if row.is_stopped or live is None else todo(slot, row, live=live, declared=declared)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import msgspec
 
+from pvdify.errors import DomainTakenError
 from pvdify.model.answers import Changed
 from pvdify.model.event import Outcome
 from pvdify.ops.edge import follow, followed
@@ -66,7 +67,11 @@ async def put_names(
             data = {WANTED: " ".join(names), BEFORE: " ".join(before.domains)}
             running.note(differs(before, names) or "the names stay", data=data)
             await publish(
-                host, running, app=app, change=partial(_named, host, app, names, stamp), reason=f"{app}: domains"
+                host,
+                running,
+                app=app,
+                change=partial(_named, host, running, app, names, stamp),
+                reason=f"{app}: domains",
             )
         async with running.step("edge"):
             await follow(host, before=noted, tell=running.note)
@@ -88,17 +93,27 @@ async def names_as_before(
         return
     with running.between():
         async with running.step("undo"):
-            change = partial(_named, host, app, names, stamp)
+            change = partial(_named, host, running, app, names, stamp)
             await publish(host, running, app=app, change=change, reason=f"{app}: domains as before")
         await followed(host, running)
 
 
+def check_names(running: Running, manifest: Manifest, app: str, names: tuple[str, ...]) -> None:
+    """Raise as `check_owner` does unless *app* may have *names*; whose they are is told only to those who may see that app."""
+    try:
+        check_owner(manifest.apps.values(), manifest.edge, app, names)
+    except DomainTakenError as error:
+        if error.app is None or running.asked.caller.covers(error.app):
+            raise
+        raise DomainTakenError(error.name, None) from None
+
+
 async def _named(
-    host: Host, app: str, names: tuple[str, ...], stamp: SlotStamp | None, manifest: Manifest
+    host: Host, running: Running, app: str, names: tuple[str, ...], stamp: SlotStamp | None, manifest: Manifest
 ) -> AppRow | None:
     await anyio.lowlevel.checkpoint()
     row = manifest.apps[app]
-    check_owner(manifest.apps.values(), manifest.edge, app, (name for name in names if name not in row.domains))
+    check_names(running, manifest, app, tuple(name for name in names if name not in row.domains))
     if names == row.domains and stamp in {None, row.slot}:
         return row
     return msgspec.structs.replace(row, domains=names, slot=stamp or row.slot, updated_at=host.now())

@@ -9,8 +9,13 @@ import anyio
 import pytest
 
 from pvdify.errors import AppBusyError, DomainTakenError, EdgeError, NotFoundError, PvdifyError, RenderError, SpecError
+from pvdify.model.caller import Asked, Caller, Via
 from pvdify.model.edge import EdgeKind
+from pvdify.model.edge_requests import AddDomains
 from pvdify.model.event import Outcome
+from pvdify.model.scope import Scope
+from pvdify.ops.domains import add_domains
+from pvdify.ops.perform import perform
 from tests.ops.named import NAME, NO_NAMES, applied, behind_caddy, slot_of
 from tests.ops.world import APP, World
 from tests.store.faults import MAKES, broken
@@ -89,6 +94,21 @@ async def test_all_of_several_names_are_given_or_none(world: World, caddy: FakeE
     assert "pvdify domains:remove shop shop.example.org" == refused.value.hint
     assert before == (slot_of(world).read_bytes(), world.seen())
     assert [] == world.problems()
+
+
+async def test_whose_a_name_is_stays_untold_to_who_may_not_see_that_app(world: World) -> None:
+    await world.add("shop.example.org", app="shop")
+    asked = Asked(caller=Caller(name="ci", via=Via.API, scopes=frozenset({Scope.DEPLOY}), apps=(APP,)))
+    request = AddDomains(app=APP, domains=("shop.example.org",))
+
+    with pytest.raises(DomainTakenError) as refused:
+        await perform(
+            world.process(), "domains.add", app=APP, actor=asked, run=lambda host, one: add_domains(host, one, request)
+        )
+
+    journal = world.process().state.records(APP)[0]
+    told = [str(refused.value), refused.value.hint, *(event.text for event in journal.events), str(journal.failure)]
+    assert [] == [text for text in told if "shop'" in text or "shop " in text]
 
 
 async def test_of_two_apps_that_want_a_name_at_once_one_gets_it(world: World, caddy: FakeEdge) -> None:

@@ -24,8 +24,9 @@ from pvdify.ops.reseal import reseal
 from tests.adapters.cloudflare_world import FakeCloudflareWorld
 from tests.fakes import FakeEdge
 from tests.fakes.cloudflare import ACCOUNT, TOKEN, FakeTunnel
+from tests.ops.deaths import LINES
 from tests.ops.test_edge import CREDENTIALS, TUNNEL, opened
-from tests.ops.test_restore_deaths import LINES, died
+from tests.ops.test_restore_deaths import died
 from tests.ops.test_restore_refused import contents, is_bare
 from tests.ops.two_hosts import ADA, Hosts
 from tests.ops.world import APP, Killed, World
