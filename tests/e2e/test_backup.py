@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e import sample
 from tests.e2e.bed import PASSWORD, USER
+from tests.e2e.edge import asking
 from tests.e2e.installed import installed
 from tests.e2e.operator import ADDRESS, CERTIFICATE, REGISTRY, Operator
 
@@ -25,6 +26,8 @@ FILE: Final = "/root/host.pvdify"
 KEY: Final = "/root/operator.key"
 STATE: Final = "/var/lib/pvdify"
 DATA: Final = f"{STATE}/storage/volumes/pvdify-vault-data/_data"
+NAME: Final = "blog.example.org"
+PAGE: Final = "<h1>Gone fishing</h1>"
 CANARY: Final = "canary-7f3a91"
 RESTORE: Final = ("restore", FILE, "--identity", KEY)
 DISKS: Final = ("/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/var")
@@ -66,7 +69,10 @@ def third(bed_base: layers.Base, disaster: Disaster) -> Iterator[Operator]:
 
 
 def built(operator: Operator) -> str:
-    """`blog`: releases with other configs, rolled back. `vault`: a worker, a volume, a private image. `shop`: stopped. The text of a token."""
+    """`blog`: releases with other configs, rolled back, and a name. `vault`: a worker, a volume, a private image. `shop`: stopped, with its page.
+
+    Caddy is the edge. The text of a token.
+    """
     for release in ("v1", "v2", "v3"):
         operator.push(release)
     sample.push(operator.bed, f"{PRIVATE}/sample:v1", release="v1")
@@ -95,6 +101,12 @@ def built(operator: Operator) -> str:
     operator.create("shop")
     operator.pvdify("deploy", "shop", "--image", f"{REGISTRY}/sample:v2")
     operator.pvdify("ps:stop", "shop")
+    page = operator.bed.path(f"{STATE}/apps/shop/pages/down.html")
+    page.parent.mkdir()
+    page.write_text(PAGE)
+    operator.pvdify("apply", "-a", "shop")
+    operator.pvdify("edge:set", "caddy", "--internal-ca", "--domain", "apps.example.org")
+    operator.pvdify("domains:add", "blog", NAME)
     return operator.pvdify("tokens:create", "ci", "--scope", "admin").stdout.strip()
 
 
@@ -123,7 +135,7 @@ def row(operator: Operator, app: str) -> dict[str, Any]:
 def seen_of(operator: Operator) -> dict[str, Any]:
     """All that must be the same on another machine."""
     apps = operator.answer("apps")["apps"]
-    names = ("registry:list", "tokens", "secrets")
+    names = ("registry:list", "tokens", "secrets", "edge")
     found: dict[str, Any] = {"apps": apps, **{name: operator.answer(name) for name in names}}
     for app in (one["name"] for one in apps):
         info = operator.answer("apps:info", app)
@@ -134,6 +146,7 @@ def seen_of(operator: Operator) -> dict[str, Any]:
             "versions": operator.answer("config:versions", app),
             "processes": sorted(one["process"] for one in operator.answer("ps", app)["instances"]),
             "ids": row(operator, app)["ids"],
+            "names": [one["name"] for one in operator.answer("domains", app)["domains"]],
             "slot": operator.bed.path(f"{STATE}/apps/{app}/slot.toml").read_text(),
         }
     return found
@@ -165,9 +178,20 @@ def test_every_front_answers_with_the_config_that_it_had(disaster: Disaster) -> 
     assert "release=v2" in new.curl(front_of(new, "blog"))
     assert "release=v1" in new.curl(front_of(new, "vault"))
     assert 503 == new.status(front_of(new, "shop"))
+    assert PAGE in new.curl(front_of(new, "shop"))
     assert (2, 2, 0) == tuple(len(new.units(app)) for app in ("blog", "vault", "shop"))
     for app in ("blog", "vault", "shop"):
         assert [] == new.leftovers(app)
+
+
+def test_its_names_are_served_over_https_again(disaster: Disaster) -> None:
+    bed = disaster.new.bed
+
+    answers = {name: asking.https(bed, name) for name in (NAME, "blog.apps.example.org", "shop.apps.example.org")}
+
+    assert "release=v2" in answers[NAME]
+    assert "release=v2" in answers["blog.apps.example.org"]
+    assert PAGE in answers["shop.apps.example.org"]
 
 
 def test_a_volume_is_as_it_was_and_its_app_goes_on_with_it(disaster: Disaster) -> None:
