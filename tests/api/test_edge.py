@@ -84,7 +84,9 @@ def test_a_tunnels_credentials_are_answered_journaled_audited_and_logged_nowhere
 ) -> None:
     async def ask(ask: Asking) -> list[bytes]:
         wrong = {**BY_TUNNEL, "credentials": CREDENTIALS.replace("f70ff985", "00000000")}
-        said = [await ask("PUT", "/edge", body) for body in (wrong, {**BY_TUNNEL, "credentials": CANARY * 500})]
+        said = [await ask("PUT", "/edge", wrong)]
+        assert "failed" == (await ended(ask, said[0]))["status"]
+        said.append(await ask("PUT", "/edge", {**BY_TUNNEL, "credentials": CANARY * 500}))
         done = await ask("PUT", "/edge", BY_TUNNEL)
         assert "done" == (await ended(ask, done))["status"]
         said += [await ask("GET", path) for path in ("/edge", "/audit", "/operations", "/metrics")]
