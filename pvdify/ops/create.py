@@ -17,6 +17,7 @@ from pvdify.ops.edge import followed
 from pvdify.ops.publish import Change, publish
 from pvdify.ops.recover import recover
 from pvdify.ops.reload import reload_router
+from pvdify.plan.domains import address_of
 from pvdify.plan.ports import front_candidates, id_block
 from pvdify.plan.release import formation_of
 
@@ -59,14 +60,14 @@ async def create_from(host: Host, running: Running, slot: Slot, *, writes: bool)
                     host.state.remove_app(app)
             await followed(host, running)
         raise
-    front = published.row(app).front
+    row = published.row(app)
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,
-        text=f"{app} is there, its front is 127.0.0.1:{front}",
+        text=f"{app} is there, its front is 127.0.0.1:{row.front}",
         app=app,
         generation=running.generation,
-        url=f"http://127.0.0.1:{front}/",
+        url=address_of(row, published.manifest.edge),
     )
 
 

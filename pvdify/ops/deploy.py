@@ -25,6 +25,7 @@ from pvdify.ops.locking import held
 from pvdify.ops.publish import programs, ready_to_render
 from pvdify.ops.recover import recover
 from pvdify.ops.swap import Note, Wish, carry_out, nothing_else
+from pvdify.plan.domains import address_of
 from pvdify.plan.release import formation_of, release_of
 from pvdify.plan.swap import swap
 from pvdify.ports import Pull
@@ -137,7 +138,8 @@ async def give_traffic(
     serving = await carry_out(host, running, wish)
     config = release.config.version if release.config else None
     text = f"v{release.version} of {row.name} is live" + (f" with c{config}" if config else "")
-    url = f"http://127.0.0.1:{row.front}/" if WEB in release.processes else ""
+    manifest = host.state.current()
+    url = address_of(manifest.apps.get(row.name, row), manifest.edge) if WEB in release.processes else ""
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE,

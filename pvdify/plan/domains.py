@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pvdify.errors import DomainTakenError, SpecError
-from pvdify.model.domain import WILDCARD, domain_name, namesake
+from pvdify.model.domain import WILDCARD, default_name, domain_name, namesake
 from pvdify.model.edge import EdgeKind
 
 if TYPE_CHECKING:
@@ -42,6 +42,20 @@ def differs(row: AppRow, names: Iterable[str]) -> str:
 def names_wanted(record: OperationRecord, which: str = WANTED) -> tuple[str, ...] | None:
     """The names that an operation wanted to be in force, or those that were; None if it never came so far as to say so."""
     return next((tuple(str(event.data[which]).split()) for event in record.events if which in event.data), None)
+
+
+def address_of(row: AppRow, edge: EdgeSettings) -> str:
+    """Where people find *row*: its first name behind an edge that serves names by HTTPS, else its front.
+
+    >>> from pvdify.model.edge import EdgeSettings
+    >>> from pvdify.model.manifest import AppRow
+    >>> blog = AppRow(name="blog", environment="staging", front=3000, ids=1, created_at="", domains=("*.a.org", "b.org"))
+    >>> address_of(blog, EdgeSettings(kind=EdgeKind.CADDY)), address_of(blog, EdgeSettings())
+    ('https://b.org/', 'http://127.0.0.1:3000/')
+    """
+    names = (*row.domains, default_name(row.name, edge.domain) or "")
+    name = next((name for name in names if name and not name.startswith(WILDCARD)), "")
+    return f"https://{name}/" if name and edge.kind is not EdgeKind.NONE else f"http://127.0.0.1:{row.front}/"
 
 
 def takes_over(apps: Iterable[AppRow], slot: Slot) -> bool:

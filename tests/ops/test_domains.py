@@ -96,6 +96,16 @@ async def test_all_of_several_names_are_given_or_none(world: World, caddy: FakeE
     assert [] == world.problems()
 
 
+async def test_a_deploy_ends_with_the_name_that_people_type(world: World) -> None:
+    before = await world.do("v2")
+    assert "http://127.0.0.1:3000/" == before.url
+    await world.add(NAME)
+
+    deployed = await world.do("v3")
+
+    assert f"https://{NAME}/" == deployed.url
+
+
 async def test_whose_a_name_is_stays_untold_to_who_may_not_see_that_app(world: World) -> None:
     await world.add("shop.example.org", app="shop")
     asked = Asked(caller=Caller(name="ci", via=Via.API, scopes=frozenset({Scope.DEPLOY}), apps=(APP,)))
