@@ -53,6 +53,21 @@ async def test_a_reconcile_holds_while_somebody_reloads_the_router(router: RealR
     assert ["v1-web-2"] == [server.name for server in await router.port.servers("blog")]
 
 
+async def test_a_reload_that_failed_keeps_no_later_one_from_working(router: RealRouter) -> None:
+    router.publish(app(1))
+    await router.port.reload()
+    router.spoil()
+    with pytest.raises(RouterError, match="bogus"):
+        await router.port.reload()
+    router.close()
+
+    router.begin()
+    router.publish(app(2))
+    await router.port.reload()
+
+    assert ["v1-web-2"] == [server.name for server in await router.port.servers("blog")]
+
+
 async def test_a_killed_router_is_waited_for(router: RealRouter) -> None:
     router.publish(app(1))
     await router.port.reload()

@@ -69,10 +69,7 @@ class RealRouter:
 
     def __init__(self) -> None:
         self.port = local_host(SETTINGS).ports.router
-        self.generation = Path(mkdtemp(dir=SETTINGS.state))
-        self.publish()
-        SETTINGS.current.unlink(missing_ok=True)
-        SETTINGS.current.symlink_to(self.generation)
+        self.begin()
 
     @property
     def config(self) -> Path:
@@ -81,8 +78,15 @@ class RealRouter:
     def publish(self, *apps: AppRow) -> None:
         write_router_files(self.generation, *apps)
 
+    def begin(self) -> None:
+        """Have another generation in force."""
+        self.generation = Path(mkdtemp(dir=SETTINGS.state))
+        self.publish()
+        SETTINGS.current.unlink(missing_ok=True)
+        SETTINGS.current.symlink_to(self.generation)
+
     def spoil(self) -> None:
-        self.config.write_text("global\n    bogus\n")
+        self.config.write_text(f"{self.config.read_text()}\nglobal\n    bogus\n")
 
     @asynccontextmanager
     async def request(self, app: AppRow, server: str) -> AsyncIterator[None]:
