@@ -87,11 +87,9 @@ async def heal_edge(host: Host, *, was_spoiled: bool) -> bool:
 
 async def edge_amiss(host: Host, manifest: Manifest) -> str:
     """What is not as it should be with the edge, in words; empty if nothing is."""
-    if is_behind(host, manifest):
-        return f"{manifest.edge.kind.value} was not brought to the names in force"
     if await is_run_here(host, manifest.edge) and not await host.edges[manifest.edge.kind].is_running():
         return f"{manifest.edge.kind.value} is down"
-    return ""
+    return f"{manifest.edge.kind.value} was not brought to the names in force" if is_behind(host, manifest) else ""
 
 
 def is_behind(host: Host, manifest: Manifest) -> bool:

@@ -88,14 +88,14 @@ def test_a_name_that_dns_does_not_know_yet_is_told(operator: Operator) -> None:
     assert f"{NAME}. A" in operator.pvdify("domains", "blog", "--dns").stdout
 
 
-def test_a_name_that_caddy_has_no_certificate_for_is_found_by_asking(operator: Operator) -> None:
-    operator.pvdify("edge:set", "--public-ca")
+def test_a_name_that_caddy_has_no_certificate_for_is_found_by_asking(resolved: Operator) -> None:
+    resolved.pvdify("edge:set", "--public-ca")
 
     try:
-        assert "fail" == links(operator)[1]["edge"]
+        assert "fail" == links(resolved)[1]["edge"]
     finally:
-        operator.pvdify("edge:set", "--internal-ca")
-    operator.bed.wait_until(lambda: "ok" == links(operator)[1]["edge"], what="a certificate")
+        resolved.pvdify("edge:set", "--internal-ca")
+    resolved.bed.wait_until(lambda: "ok" == links(resolved)[1]["edge"], what="a certificate")
 
 
 def test_a_file_that_was_edited_by_hand_is_found_made_again_and_read_again(operator: Operator) -> None:
