@@ -11,9 +11,9 @@ def told(*argv: str, timeout: float = 180) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def answer(path: str) -> str:
+def answer(path: str, *options: str) -> str:
     """The body at the front."""
-    return told("curl", "-s", "-m", "20", f"http://127.0.0.1:3000{path}")[1]
+    return told("curl", "-s", "-m", "20", *options, f"http://127.0.0.1:3000{path}")[1]
 
 
 def answer_in_time() -> str:
@@ -34,7 +34,7 @@ def main() -> None:
         1
     ].strip()
     said: dict[str, object] = {"at boot": answer_in_time(), "limit": shown(unit, "MemoryMax")}
-    said["answer to 200 MB"] = answer("/mem?mb=200") if said["at boot"] else "?"
+    said["answer to 200 MB"] = answer("/mem?mb=200", "-i") if said["at boot"] else "?"
     said["after the kill"] = answer_in_time()
     said["restarts"] = int(shown(unit, "NRestarts"))
     said["kernel"] = told("dmesg")[1]
