@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
@@ -16,9 +14,10 @@ from pvdify.errors import (
     CloudflareLoginError,
     CloudflareUnreachableError,
 )
+from pvdify.errors.connection import connection_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import httpx
     from cloudflare import AsyncCloudflare
@@ -184,26 +183,6 @@ def _never_arrived(error: BaseException | None) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """Why there is no answer, in the words of whoever knows best."""
-    found = "the connection to Cloudflare broke off"
-    for one in _behind(error):
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return f"the certificate of Cloudflare's API is not trusted ({one.verify_message})"
-        if isinstance(one, TimeoutError):
-            return "Cloudflare does not answer in time"
-        if isinstance(one, ssl.SSLError):  # whose number is none of the system's
-            words = (one.reason or "no words").lower().replace("_", " ")
-            found = f"Cloudflare cannot be reached: TLS ends with {words}"
-        elif isinstance(one, OSError) and one.strerror:
-            words = os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror
-            found = f"Cloudflare cannot be reached: {words[:1].lower()}{words[1:]}"
-    return found
-
-
-def _behind(error: BaseException | None) -> Iterator[BaseException]:
-    """*error*, and what caused it."""
-    while error is not None:
-        yield error
-        for one in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-            yield from _behind(one)
-        error = error.__cause__ or error.__context__
+    """Why there is no answer."""
+    words = connection_words(error)
+    return f"Cloudflare cannot be reached: {words}" if words else "the connection to Cloudflare broke off"

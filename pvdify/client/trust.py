@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ from anyio.streams.tls import TLSAttribute
 
 from pvdify.client.address import endpoint
 from pvdify.errors import SpecError, UnreachableError
+from pvdify.errors.connection import behind, connection_words
 
 if TYPE_CHECKING:
     from pvdify.client.address import RemoteHost
@@ -77,27 +77,14 @@ def read_fingerprint(text: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Why a connection failed, in the words of whoever knows best: a library wraps what the system, or TLS, said."""
-    found = ""
-    for one in _behind(error):
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({one.verify_message})"
-        if isinstance(one, TimeoutError):
-            return "it does not answer in time"
-        if isinstance(one, ssl.SSLError):  # whose number is none of the system's
-            found = f"TLS ends with {(one.reason or 'no words').lower().replace('_', ' ')}"
-        elif isinstance(one, OSError) and one.strerror:
-            said = (
-                os.strerror(one.errno) if one.errno and one.errno > 0 else one.strerror
-            )  # a library may put an address into it
-            found = said[:1].lower() + said[1:]
-        found = found or str(one)
-    return found or type(error).__name__
+    """Why a connection failed, in the words of whoever knows best."""
+    words = (connection_words(error), *(str(one) for one in behind(error)))
+    return next(filter(None, words), type(error).__name__)
 
 
 def is_distrust(error: BaseException) -> bool:
     """Whether a connection failed because of the certificate: to try again would be no use."""
-    return any(isinstance(one, ssl.SSLCertVerificationError) for one in _behind(error))
+    return any(isinstance(one, ssl.SSLCertVerificationError) for one in behind(error))
 
 
 async def _certificate(url: str, held_to: ssl.SSLContext) -> str:
@@ -117,16 +104,3 @@ async def _certificate(url: str, held_to: ssl.SSLContext) -> str:
             f"cannot reach {url}: {reason(error)}",
             hint="check the address, and on the host `systemctl status pvdifyd.socket`",
         ) from error
-
-
-def _behind(error: BaseException | None) -> list[BaseException]:
-    """*error*, what caused it, and so on down."""
-    found: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if one is None or one in found:
-            continue
-        found.append(one)
-        waiting += [*(one.exceptions if isinstance(one, BaseExceptionGroup) else ()), one.__cause__, one.__context__]
-    return found

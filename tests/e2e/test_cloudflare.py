@@ -118,6 +118,6 @@ def test_an_api_that_nobody_trusts_is_told_of_and_gets_no_token(operator: Operat
         for way in (Way.LOCAL, Way.HTTPS):
             done = operator.by(way).pvdify("cloudflare:login", "--token-stdin", says=TOKEN, check=False)
             assert 69 == done.returncode
-            assert "the certificate of Cloudflare's API is not trusted" in done.stderr
+            assert "Cloudflare cannot be reached: its certificate is not trusted" in done.stderr
     finally:
         bundle.write_text(trusted)
