@@ -21,7 +21,7 @@ from pvdify.plan.dns import Decision, decided, joined, wanted_records, warnings,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pvdify.model.dns import NewRecord, RecordChange
+    from pvdify.model.dns import MadeRecord, NewRecord, RecordChange
     from pvdify.model.edge import EdgeSettings
     from pvdify.model.manifest import AppRow
     from pvdify.ops.host import Host
@@ -107,6 +107,12 @@ async def unpoint(host: Host, running: Running, names: Iterable[str]) -> tuple[R
     if not await has_token(host):
         running.note(f"{', '.join(sorted(wanted))} stays in DNS: this host has no token for Cloudflare any more")
         return ()
+    return await _removed(host, running, made)
+
+
+async def _removed(host: Host, running: Running, made: Iterable[MadeRecord]) -> tuple[RecordChange, ...]:
+    """Remove the records *made*, as `unpoint` does; raise `CloudflareLoginError` where there is no token."""
+    made = tuple(made)
     zones = sorted({one.zone for one in made})
     led = (
         Led(zone=Zone(name="", id=zone), wanted={one.name: () for one in made if one.zone == zone}) for zone in zones
@@ -117,7 +123,7 @@ async def unpoint(host: Host, running: Running, names: Iterable[str]) -> tuple[R
 
 async def unpointed(host: Host, running: Running, row: AppRow, name: str) -> Changed:
     """The same for a name that *row* does not have any more, as a change of its own."""
-    done = await unpoint(host, running, (name,))
+    done = await _removed(host, running, (one for one in host.state.elsewhere.records(running.app) if one.name == name))
     return Changed(
         operation=running.id,
         outcome=Outcome.DONE if done else Outcome.UNCHANGED,

@@ -168,6 +168,9 @@ async def test_without_a_token_nothing_is_led_here_and_what_is_removed_stays_in_
 
     assert (Outcome.DONE, (), [("A", "203.0.113.7")]) == (removed.outcome, world.names(), world.found())
     assert f"{NAME} stays in DNS" in world.notes()
+    with pytest.raises(CloudflareLoginError, match="no token"):
+        await world.remove(NAME)
+    assert [("A", "203.0.113.7")] == world.found()
 
 
 async def test_without_a_tunnel_it_is_told_what_dns_needs_or_made_of_the_addresses_that_are_given(
