@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager, suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
@@ -274,7 +275,12 @@ def _read(path: Path) -> bytes:
     from pvdify.model.backup import LARGEST
 
     try:
-        with path.open("rb") as file:
+        # a pipe that somebody put there has no end
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise StateError(
+                    f"cannot read {path}: it is no plain file", hint="take it away, or put the file itself there"
+                )
             data = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise

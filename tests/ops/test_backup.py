@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pvdify.errors import (
     RefusedError,
     SecretsError,
     SpecError,
+    StateError,
 )
 from pvdify.model.requests import Restore
 from pvdify.model.vault import VaultSettings
@@ -114,6 +116,17 @@ async def test_a_config_that_somebody_spoiled_is_not_taken_for_one(hosts: Hosts)
     path.write_bytes(path.read_bytes() + b" ")
 
     with pytest.raises(ConfigTamperedError, match="c1 of blog"):
+        await hosts.take()
+
+    assert [] == left_in(hosts.directory)
+
+
+async def test_a_pipe_in_the_place_of_a_page_is_no_file_to_wait_for(hosts: Hosts) -> None:
+    pages = hosts.old.settings.pages(APP)
+    pages.mkdir()
+    os.mkfifo(pages / "down.html")
+
+    with pytest.raises(StateError, match="no plain file"):
         await hosts.take()
 
     assert [] == left_in(hosts.directory)
