@@ -43,7 +43,10 @@ def _no_name(_app: str, words: tuple[str, ...]) -> tuple[str, str] | None:
 async def domains(session: Session, *, dns: bool) -> None:
     """List an app's domains, and how each of them is."""
     answer = await session.ask(operations.LIST, ForApp(app=session.app))
-    session.show(answer, lambda: session.terminal.printable("\n".join(answer.advice) if dns else _text(answer)))
+    session.show(
+        answer,
+        lambda: session.terminal.printable("\n".join(answer.advice) if dns and answer.domains else _text(answer)),
+    )
 
 
 @command(

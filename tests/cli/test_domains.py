@@ -47,6 +47,14 @@ def set_edge(*argv: str, now: EdgeSettings, says: str = "") -> SetEdge:
     return request
 
 
+def test_without_domains_there_is_nothing_to_put_into_dns_and_it_is_told_how_to_add_one() -> None:
+    client = FakeClient(answers={"domains.list": Domains(app="blog", front=3000, domains=())})
+
+    ended = typed("domains", "blog", "--dns", client=client)
+
+    assert "no domains; add one with `pvdify domains:add blog blog.example.org`" in ended.out
+
+
 @pytest.mark.parametrize(
     ("line", "default", "request_"),
     [
