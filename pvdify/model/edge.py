@@ -22,7 +22,8 @@ AccountId = Annotated[
     str, Meta(pattern=closed(r"[0-9a-f]{32}"), description="a Cloudflare account: 32 digits and letters a-f")
 ]
 Email = Annotated[
-    str, Meta(pattern=closed(r"[^@\s{}\"\\]{1,64}@[A-Za-z0-9.-]{1,190}"), description="an e-mail address")
+    str,
+    Meta(pattern=closed(r"[A-Za-z0-9_.][A-Za-z0-9_.+=-]{0,63}@[A-Za-z0-9.-]{1,190}"), description="an e-mail address"),
 ]
 
 _DOMAIN_LONGEST = 253 - len(".") - 40

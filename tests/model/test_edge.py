@@ -23,6 +23,7 @@ LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
         ({"kind": "cloudflared", "tunnel": "mine"}, "a tunnel's id"),
         ({"kind": "caddy", "email": "ada{env.HOME}@example.org"}, "an e-mail address"),
         ({"kind": "caddy", "email": 'ada"@example.org'}, "an e-mail address"),
+        ({"kind": "caddy", "email": "o'brien@example.org"}, "an e-mail address"),
         ({"kind": "nginx"}, "nginx"),
         ({"kind": "caddy", "port": 80}, "port"),
         ({"managed": "remote"}, "account"),
