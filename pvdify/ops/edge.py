@@ -38,7 +38,7 @@ async def follow(host: Host, *, again: bool = False, before: str | None = None, 
     """
     async with held(host.state.try_edge_lock):
         manifest = host.state.current()
-        if not again and not is_behind(host, manifest):
+        if not again and not is_edge_behind(host, manifest):
             return False
         noted = (host.state.followed.read() or "").partition(_AND)[0]
         try:
@@ -69,7 +69,7 @@ def remember(host: Host, manifest: Manifest, noted: str | None) -> None:
 
 async def followed(host: Host, running: Running) -> None:
     """The same as the step of an operation that is about something else, and done: an edge that does not follow is told of and no failure."""
-    if not is_behind(host, host.state.current()):
+    if not is_edge_behind(host, host.state.current()):
         return
     async with running.step("edge"):
         try:
@@ -89,10 +89,10 @@ async def edge_amiss(host: Host, manifest: Manifest) -> str:
     """What is not as it should be with the edge, in words; empty if nothing is."""
     if await is_run_here(host, manifest.edge) and not await host.edges[manifest.edge.kind].is_running():
         return f"{manifest.edge.kind.value} is down"
-    return f"{manifest.edge.kind.value} was not brought to the names in force" if is_behind(host, manifest) else ""
+    return f"{manifest.edge.kind.value} was not brought to the names in force" if is_edge_behind(host, manifest) else ""
 
 
-def is_behind(host: Host, manifest: Manifest) -> bool:
+def is_edge_behind(host: Host, manifest: Manifest) -> bool:
     """Whether the edge was last brought to something else than what *manifest* says.
 
     What it was brought to outlives a boot: then its unit starts with the file of the generation in force.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from pvdify.errors import RefusedError, SpecError
+from pvdify.errors import PvdifyError, RefusedError, SpecError
 from pvdify.model.answers import Changed
 from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import Edge
@@ -16,7 +16,7 @@ from pvdify.model.tunnel import check_credentials
 from pvdify.ops.edge import edge_amiss, follow, forget, remember, runs
 from pvdify.ops.ingress import check_tunnel, is_remote, leave
 from pvdify.ops.publish import publish
-from pvdify.ops.reload import is_behind, reload_router
+from pvdify.ops.reload import is_router_behind, reload_router
 from pvdify.ops.tunnel_credentials import forget_other_credentials, keep_credentials, kept_credentials
 from pvdify.plan.domains import check_owner
 from pvdify.render.edge import names_of
@@ -41,7 +41,7 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
     """Put another edge in force and start it; the one before serves until then, and again if the new one does not."""
     parent = host.state.current()
     before, amiss = parent.edge, await edge_amiss(host, parent)
-    is_read = not await host.router.is_running() or not await is_behind(host)
+    is_read = not await host.router.is_running() or not await is_router_behind(host)
     if request.edge == before and request.credentials is None and is_read and not amiss:
         text = f"the edge is {before.kind.value}, and so already"
         return Changed(operation=running.id, outcome=Outcome.UNCHANGED, text=text)
@@ -63,7 +63,7 @@ async def set_edge(host: Host, running: Running, request: SetEdge) -> Changed:
                 await keep_credentials(host, request.edge, kept, actor=running.actor)
             current = host.state.current()
             if current.edge == request.edge and (is_other or request.edge != before):
-                await _put(host, running, before, again=is_other)
+                await _put_back(host, running, before, again=is_other)
                 await _left(host, running, request.edge, for_=before)
             elif is_other:
                 remember(host, current, noted)
@@ -130,6 +130,16 @@ async def _checked_credentials(host: Host, request: SetEdge) -> bytes | None:
             hint=f"pvdify edge:set cloudflared --tunnel {edge.tunnel} --credentials-stdin < {edge.tunnel}.json",
         )
     return kept
+
+
+async def _put_back(host: Host, running: Running, edge: EdgeSettings, *, again: bool) -> None:
+    """Put the *edge* from before in force again; that it does not come up again is told of beside what failed first, and not instead."""
+    try:
+        await _put(host, running, edge, again=again)
+    except PvdifyError as error:
+        running.note(
+            f"the edge {edge.kind.value} from before does not come back: {error.message}; then type `pvdify apply`"
+        )
 
 
 async def _put(host: Host, running: Running, edge: EdgeSettings, *, again: bool = False) -> None:

@@ -15,7 +15,7 @@ from pvdify.ops.locking import held
 from pvdify.ops.move import servers
 from pvdify.ops.publish import healed
 from pvdify.ops.recover import recover
-from pvdify.ops.reload import is_behind, load, reload_router
+from pvdify.ops.reload import is_router_behind, load, reload_router
 
 if TYPE_CHECKING:
     from pvdify.model.manifest import AppRow
@@ -75,7 +75,7 @@ async def heal_host(host: Host, running: Running) -> None:
         await mended(host, running)
         await reload_router(host)
         await load(host, "", at_least=host.state.current().number)
-    elif await host.router.is_running() and await is_behind(host):
+    elif await host.router.is_running() and await is_router_behind(host):
         await reload_router(host)
 
 

@@ -9,7 +9,7 @@ import anyio
 
 from pvdify.errors import RouterError
 from pvdify.ops.locking import held
-from pvdify.ops.reload import is_behind
+from pvdify.ops.reload import is_router_behind
 from pvdify.ports import Server, Workers
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def route(host: Host, app: str) -> None:
     """
     async with held(host.state.try_router_lock):
         host.state.held.forget(host.row(app).front)
-        if await is_behind(host):
+        if await is_router_behind(host):
             await host.router.reload()
         row = host.row(app)
         await host.router.reconcile(app, servers(row))

@@ -47,7 +47,7 @@ async def start_target(host: Host, app: str) -> None:
     await host.systemd.start(target_unit(app), timeout=60)
 
 
-async def is_behind(host: Host) -> bool:
+async def is_router_behind(host: Host) -> bool:
     """Whether the router's worker has read something else than the generation in force says, but for servers; the caller holds its lock."""
     path = anyio.Path(host.state.generation_path(host.state.current().number) / ROUTER)
     return mark_of(await path.read_text(errors="replace")) != await host.router.mark()

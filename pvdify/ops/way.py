@@ -11,7 +11,7 @@ from pvdify.errors import PvdifyError
 from pvdify.model.answers import Check, CheckStatus
 from pvdify.model.edge import EdgeKind
 from pvdify.model.edge_answers import DomainCheck, DomainState
-from pvdify.ops.edge import is_behind, is_run_here
+from pvdify.ops.edge import is_edge_behind, is_run_here
 from pvdify.ops.move import INSTANCE_HEADER, PROBE_HEADER
 from pvdify.plan.addresses import LINK, asked, resolved
 
@@ -67,7 +67,7 @@ async def edge_link(host: Host, manifest: Manifest) -> Check:
     runs_here = await is_run_here(host, manifest.edge)
     if runs_here and not await host.edges[kind].is_running():
         return Check(name="edge", status=CheckStatus.FAIL, detail=f"the edge {kind.value} is down", hint="pvdify apply")
-    if is_behind(host, manifest):
+    if is_edge_behind(host, manifest):
         words = f"the edge {kind.value} was not brought to the names in force yet"
         return Check(name="edge", status=CheckStatus.WARN, detail=words, hint="pvdify apply")
     detail = f"{kind.value} serves it" if runs_here else "Cloudflare has its names, and somebody else runs the tunnel"

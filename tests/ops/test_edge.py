@@ -98,6 +98,23 @@ async def test_an_edge_that_does_not_start_leaves_the_one_before(
     assert [] == world.problems()
 
 
+async def test_where_neither_comes_up_the_one_that_was_asked_for_is_told_and_the_other_noted(
+    world: World, caddy: FakeEdge, tunnel: FakeEdge
+) -> None:
+    tunnel.refusal = "it cannot connect"
+    caddy.refusal = "somebody has its ports"
+
+    with pytest.raises(EdgeError, match="it cannot connect"):
+        await to_tunnel(world)
+
+    record = world.process().state.records("")[0]
+    assert "somebody has its ports" in "\n".join(event.text for event in record.events)
+    assert EdgeKind.CADDY is world.process().state.current().edge.kind
+    caddy.refusal = ""
+    await applied(world)
+    assert [] == world.problems()
+
+
 async def test_without_an_edge_nothing_runs_and_names_wait(world: World, caddy: FakeEdge) -> None:
     await world.set_edge(EdgeKind.NONE)
 
