@@ -38,6 +38,11 @@ class InstanceRow(_Row, frozen=True, kw_only=True):
         """The names of this instance of *app*."""
         return Instance(app, self.release, self.process, self.ordinal)
 
+    @property
+    def order(self) -> tuple[str, int, int]:
+        """Where it stands in a file, whatever order the instances came about in."""
+        return self.process, self.release, self.ordinal
+
 
 class RouterRow(_Row, frozen=True, kw_only=True):
     """What the router must know of an app's live release."""

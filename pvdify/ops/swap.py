@@ -137,9 +137,8 @@ async def _after_the_switch(host: Host, running: Running, wish: Wish, before: Ap
             await drop_unneeded(host, running, app)
             await load(host, app, at_least=host.state.current().number)
             if row.router.holds:
-                await route(
-                    host, app
-                )  # a worker that was about to start, by another's reload, keeps requests waiting still
+                # a worker that was about to start, by another's reload, keeps requests waiting still
+                await route(host, app)
             await start_target(host, app)
     return serving
 

@@ -65,7 +65,7 @@ class CloudflareSession(Protocol):
     async def change_records(self, change: RecordChange) -> tuple[Record, ...]:
         """Take records away, then make others, which are answered: all of it or nothing.
 
-        Raise `CloudflareConflictError` where another record is in the way, or one that was to go is not there any more.
+        Raise `RecordInTheWayError` where another record is in the way, or one that was to go is not there any more.
         """
 
     async def tunnel(self, account: str, tunnel: str) -> Tunnel:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pvdify.model.edge import EdgeSettings
-    from pvdify.model.manifest import AppRow, InstanceRow
+    from pvdify.model.manifest import AppRow
     from pvdify.model.place import Place
 
 _RETRY_AFTER: Final[Mapping[Page, int]] = {Page.DOWN: 5, Page.PENDING: 60, Page.MAINTENANCE: 120}
@@ -113,7 +113,8 @@ def _front(row: AppRow) -> FrontView:
         check_status=row.router.status,
         check_interval=row.router.interval,
         servers=tuple(
-            ServerView(name=one.instance(row.name).server, port=one.port) for one in sorted(servers, key=_order)
+            ServerView(name=one.instance(row.name).server, port=one.port)
+            for one in sorted(servers, key=lambda row: row.order)
         ),
         is_checked=row.router.is_checked and len(servers) > 1,
         is_held=row.router.holds and not row.in_maintenance,
@@ -138,7 +139,3 @@ def _own(row: AppRow, page: Page) -> str:
 def _beside(path: str) -> str:
     """*path* in the generation, as it is called from the configuration's own folder."""
     return path.removeprefix("haproxy/")
-
-
-def _order(row: InstanceRow) -> tuple[str, int, int]:
-    return row.process, row.release, row.ordinal

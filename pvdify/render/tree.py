@@ -90,7 +90,7 @@ def target_artefact(app: AppRow, place: Place) -> Artefact:  # noqa: ARG001 -- a
         app=app.name,
         environment=app.environment.value,
         release=f"v{app.live}" if app.live else "",
-        units=tuple(row.instance(app.name).unit for row in sorted(live, key=_order)),
+        units=tuple(row.instance(app.name).unit for row in sorted(live, key=lambda row: row.order)),
         is_stopped=app.is_stopped,
     )
     return Artefact(f"systemd/{target_unit(app.name)}", rendered("systemd/app.target.j2", view))
@@ -235,7 +235,3 @@ def _container_artefact(instance: Instance, view: ContainerView) -> Artefact:
     if len(text.encode()) > LARGEST:
         raise RenderError(f"cannot render {instance.name}: its command and variables are more than systemd reads, 1 MB")
     return Artefact(instance.quadlet, text)
-
-
-def _order(row: InstanceRow) -> tuple[str, int, int]:
-    return row.process, row.release, row.ordinal
