@@ -125,15 +125,6 @@ def test_names_that_come_and_go_for_one_app_cost_another_no_request(caddy: Opera
     assert "" == https(caddy, "s1.example.org")
 
 
-def test_the_edge_and_its_names_come_back_after_a_boot_and_without_pvdify(caddy: Operator) -> None:
-    caddy.bed.run("systemctl", "stop", "pvdify-caddy")
-    caddy.bed.run("systemctl", "start", "multi-user.target")
-    caddy.bed.run("systemctl", "start", "pvdify-caddy")
-
-    assert https(caddy, NAME).startswith("release=")
-    assert "enabled" == caddy.bed.run("systemctl", "is-enabled", "pvdify-caddy").stdout.strip()
-
-
 def test_a_tunnel_is_handed_over_between_two_replicas_without_a_failed_request(tunnel: Operator) -> None:
     bed = tunnel.bed
     first = asking.replicas(bed)
