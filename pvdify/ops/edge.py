@@ -80,9 +80,17 @@ async def followed(host: Host, running: Running) -> None:
 
 async def heal_edge(host: Host, *, was_spoiled: bool) -> bool:
     """Bring the edge to the generation in force where it is behind, or down, or may have read a file that *was spoiled*; whether it was."""
+    if waits_for_apps(host):
+        return False
     manifest = host.state.current()
     is_down = await is_run_here(host, manifest.edge) and not await host.edges[manifest.edge.kind].is_running()
     return await follow(host, again=was_spoiled or is_down)
+
+
+def waits_for_apps(host: Host) -> bool:
+    """Whether a restore is not through, which lets nobody in before its end."""
+    restoring = host.state.backups.restoring()
+    return restoring is not None and restoring.is_edge_waiting
 
 
 async def edge_amiss(host: Host, manifest: Manifest) -> str:

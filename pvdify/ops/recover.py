@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pvdify.errors import AppBusyError, PvdifyError
 from pvdify.model.event import EventKind, OperationRecord, Outcome
 from pvdify.ops.converge import converge
-from pvdify.ops.edge import follow, followed
+from pvdify.ops.edge import follow, followed, waits_for_apps
 from pvdify.ops.locking import held
 from pvdify.ops.names import names_as_before
 from pvdify.ops.perform import OF_SECRETS, SET_EDGE
@@ -63,8 +63,7 @@ async def recover_all(host: Host, say: Callable[[str], None]) -> bool:
 
 async def _edge_follows(host: Host, say: Callable[[str], None]) -> bool:
     """Bring the edge to the generation in force, if somebody who should have was killed; whether it is. A restore lets nobody in before its end."""
-    restoring = host.state.backups.restoring()
-    if restoring is not None and restoring.is_edge_waiting:
+    if waits_for_apps(host):
         return True
     try:
         if await follow(host):

@@ -58,8 +58,9 @@ async def hosts(tmp_path: Path) -> Hosts:
     return hosts
 
 
-async def applied(world: World) -> None:
-    await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, Apply()))
+async def applied(world: World, app: str | None = None) -> None:
+    request = Apply(app=app)
+    await perform(world.process(), "apply", app="", actor="ada", run=lambda host, one: apply(host, one, request))
 
 
 def tunnel(world: World) -> FakeEdge:
@@ -172,6 +173,26 @@ async def test_killed_at_any_line_nobody_is_let_in_before_the_restore_is_through
 
 
 async def test_a_recovery_meanwhile_lets_nobody_in_either(hosts: Hosts) -> None:
+    await _half_way(hosts)
+
+    await recover_all(hosts.new.process(), lambda _text: None)
+
+    assert not tunnel(hosts.new).is_up
+
+
+async def test_one_app_that_is_applied_meanwhile_lets_nobody_in_and_all_of_them_do(hosts: Hosts) -> None:
+    await _half_way(hosts)
+    hosts.new.fake.podman.registry = dict(hosts.old.fake.podman.registry)
+
+    await applied(hosts.new, APP)
+    assert not tunnel(hosts.new).is_up
+    await applied(hosts.new)
+
+    assert tunnel(hosts.new).is_up
+
+
+async def _half_way(hosts: Hosts) -> None:
+    """As it is where a restore was killed before its apps came up."""
     hosts.new.fake.podman.registry.clear()
     with pytest.raises(HostError):
         await hosts.bring()
@@ -181,10 +202,6 @@ async def test_a_recovery_meanwhile_lets_nobody_in_either(hosts: Hosts) -> None:
     state.backups.note(msgspec.structs.replace(restoring, is_edge_waiting=True))
     await tunnel(hosts.new).stop()
     state.followed.note(None)
-
-    await recover_all(hosts.new.process(), lambda _text: None)
-
-    assert not tunnel(hosts.new).is_up
 
 
 async def test_an_app_that_does_not_come_up_keeps_nobody_else_out(hosts: Hosts) -> None:
