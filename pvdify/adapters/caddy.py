@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import msgspec
+from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSStream
 
 from pvdify.adapters.http import Exchange, HttpError
+from pvdify.adapters.listeners import handed_over
 from pvdify.adapters.process import run
 from pvdify.errors import EdgeError, HostError, ProgramMissingError, RenderError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from anyio.abc import SocketStream
+
 UNIT: Final = "pvdify-caddy.service"
 _INSTALL: Final = "install Caddy, as https://caddyserver.com/docs/install says; its own service is not needed"
 _HTTPS: Final = ("127.0.0.1", 443)
 _PATIENCE: Final = 60.0
 _BODY: Final = 64 * 1024
+_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _TOLD: Final = 400
 _ERROR: Final = "Error: "
 _TAKEN: Final = "`ss -ltnp 'sport = :80 or sport = :443'` shows who has its ports; Caddy's own service goes with `systemctl disable --now caddy`"
@@ -90,24 +97,37 @@ class Caddy:
     async def _takes(self, text: bytes) -> bool:
         """Have the running Caddy serve *text*, which costs nobody a connection where it does already; False if none runs."""
         try:
-            with anyio.fail_after(_PATIENCE):
-                try:
-                    stream = await anyio.connect_unix(self.admin)
-                except OSError:
-                    return False
-                async with stream:
-                    exchange = Exchange(stream)
-                    # a socket has no host
-                    await exchange.send("POST", "/load", {"Host": "", "Content-Type": "text/caddyfile"}, text)
-                    head = await exchange.head()
-                    body = await exchange.body(limit=_BODY)
-        except TimeoutError:
-            raise HostError(f"cannot wait for Caddy: it did not take the new names in {_PATIENCE:g} s") from None
-        except (OSError, HttpError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
-            raise HostError(f"cannot bring Caddy to the new names: {str(error) or 'it hung up'}") from error
-        if head.status != 200:  # noqa: PLR2004 - HTTP's own
-            raise _failed(_refusal(body))
+            stream = await anyio.connect_unix(self.admin)
+        except OSError:
+            return False
+        async with stream, handed_over(_other_side(stream), _HTTPS[1]):
+            status, body = await _load(stream, text)
+            if status != 200:  # noqa: PLR2004 - HTTP's own
+                raise _failed(_refusal(body))
         return True
+
+
+async def _load(stream: SocketStream, text: bytes) -> tuple[int, bytes]:
+    """Have Caddy, at the other side of *stream*, take *text*; the status and the body of its answer."""
+    exchange = Exchange(stream)
+    try:
+        with anyio.fail_after(_PATIENCE):
+            # a socket has no host
+            await exchange.send("POST", "/load", {"Host": "", "Content-Type": "text/caddyfile"}, text)
+            head = await exchange.head()
+            return head.status, await exchange.body(limit=_BODY)
+    except TimeoutError:
+        raise HostError(f"cannot wait for Caddy: it did not take the new names in {_PATIENCE:g} s") from None
+    except (OSError, HttpError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
+        raise HostError(f"cannot bring Caddy to the new names: {str(error) or 'it hung up'}") from error
+
+
+def _other_side(stream: SocketStream) -> int:
+    """The process that one talks to over a Unix socket."""
+    connection: socket.socket = stream.extra_attributes[SocketAttribute.raw_socket]()
+    said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid: int = _CREDENTIALS.unpack(said)[0]
+    return pid
 
 
 async def _last_error() -> str:

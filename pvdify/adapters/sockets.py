@@ -1,4 +1,4 @@
-"""The host's side of ports: asking an instance or a front, and who listens where, as `/proc` tells it."""
+"""The host's side of ports: asking an instance or a front, and who listens where, as /proc tells it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,14 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from pvdify.adapters.http import Exchange, HttpError
+from pvdify.adapters.proc import listening, opened
 from pvdify.ports import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _LOCAL: Final = "127.0.0.1"
 _BODY: Final = 64 * 1024
-_LISTENS: Final = "0A"
-# 127.0.0.1, 0.0.0.0, [::], and the first two as IPv6 has them; the kernel writes words in its own byte order
-_ADDRESSES: Final = frozenset(
-    {
-        *("0100007F", "00000000", "0" * 32),
-        *("0000000000000000FFFF00000100007F", "0000000000000000FFFF000000000000"),
-    }
-)
 _WORDS: Final = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "connection reset",
@@ -93,33 +86,15 @@ def _free(candidates: tuple[int, ...], count: int) -> tuple[int, ...]:
 
 
 def _holder(port: int, proc: Path) -> str | None:
-    inodes = {inode for name in ("tcp", "tcp6") for inode in _listeners(proc / "net" / name, port)}
+    inodes = listening(proc / "net", port)
     if not inodes:
         return None
     found: dict[tuple[str, str], int] = {}
     for pid in sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdecimal()):
-        if inodes & _sockets(proc / str(pid) / "fd"):
+        if any(target in inodes for _, target in opened(proc / str(pid) / "fd")):
             found.setdefault((_read(proc / str(pid) / "comm"), _unit(proc / str(pid) / "cgroup")), pid)
     described = [f"{name} (pid {pid}{f', {unit}' if unit else ''})" for (name, unit), pid in found.items()]
     return ", ".join(described) or "a process that cannot be seen"
-
-
-def _listeners(table: Path, port: int) -> Iterator[str]:
-    """The inodes of the sockets that take connections to 127.0.0.1:*port*."""
-    for line in _read(table).splitlines()[1:]:
-        fields = line.split()
-        address, _, number = fields[1].partition(":")
-        if fields[3] == _LISTENS and int(number, 16) == port and address in _ADDRESSES:
-            yield f"socket:[{fields[9]}]"
-
-
-def _sockets(directory: Path) -> set[str]:
-    found = set()
-    with suppress(OSError):  # it ended meanwhile
-        for link in directory.iterdir():
-            with suppress(OSError):
-                found.add(str(link.readlink()))
-    return found
 
 
 def _unit(file: Path) -> str:

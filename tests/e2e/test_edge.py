@@ -112,14 +112,23 @@ def test_twenty_deploys_behind_caddy_fail_no_request_and_never_touch_it(caddy: O
     assert before == caddy.bed.run("sh", "-c", reloads).stdout
 
 
-def test_names_that_come_and_go_for_one_app_cost_another_no_request(caddy: Operator) -> None:
+@pytest.mark.parametrize("way", [Way.LOCAL, Way.ADMIN])
+def test_names_that_come_and_go_for_one_app_cost_another_no_request(way: Way, caddy: Operator) -> None:
+    """Among 60 others, since this Caddy listens anew first, and reads certificates then: the more, the later."""
+    operator = caddy.by(way)
+    others = [f"n{number}.example.org" for number in range(60)]
+    operator.create("many")
+    operator.pvdify("domains:add", "many", *others)
+    caddy.bed.wait_until(lambda: all(https(caddy, name) for name in others), timeout=60, what="60 certificates")
+
     with asking.load(caddy.bed, "https://127.0.0.1/", NAME, authority=asking.AUTHORITY) as asked:
         for number in range(5):
-            caddy.pvdify("domains:add", "shop", f"s{number}.example.org")
+            operator.pvdify("domains:add", "shop", f"s{number}.example.org")
             assert https(caddy, f"s{number}.example.org").startswith("release=")
         for number in range(5):
-            caddy.pvdify("domains:remove", "shop", f"s{number}.example.org")
+            operator.pvdify("domains:remove", "shop", f"s{number}.example.org")
 
+    operator.pvdify("apps:destroy", "many", "--confirm", "many")
     assert {} == asked.failures
     assert asked.answers > 100
     assert "" == https(caddy, "s1.example.org")

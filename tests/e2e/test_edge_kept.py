@@ -166,7 +166,7 @@ def test_a_hundred_changes_in_a_row_hang_up_on_nobody(operator: Operator) -> Non
     asking.put(operator.bed, "reload.py", "/opt/reload.py")
 
     with asking.load(operator.bed, "https://127.0.0.1/", NAME, workers=16, authority=asking.AUTHORITY) as asked:
-        operator.bed.run("python3", "/opt/reload.py", "100", timeout=300)
+        operator.bed.run(asking.PYTHON, "/opt/reload.py", "100", timeout=300)
 
     assert {} == asked.failures
     assert asked.answers > 100

@@ -1,25 +1,31 @@
 """Have Caddy take its file again and again, twenty times a second at most, as if names had changed: reload.py TIMES."""
 
-import socket
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import anyio
+
+from pvdify.adapters.caddy import Caddy
+from pvdify.adapters.proc import listening
 
 FILE = Path("/var/lib/pvdify/current/caddy/Caddyfile")
-HEAD = "POST /load HTTP/1.1\r\nHost:\r\nContent-Type: text/caddyfile\r\nCache-Control: must-revalidate\r\nConnection: close\r\n"
+NET, PORT = Path("/proc/net"), 443
 
 
 def main(times: int) -> None:
-    text = FILE.read_bytes()
-    for _ in range(times):
-        with socket.socket(socket.AF_UNIX) as admin:
-            admin.connect("/run/pvdify-edge/admin.sock")
-            admin.sendall(f"{HEAD}Content-Length: {len(text)}\r\n\r\n".encode() + text)
-            said = b""
-            while piece := admin.recv(65536):
-                said += piece
-            assert b" 200 " in said.splitlines()[0], said
-        time.sleep(0.05)
+    caddy = Caddy(Path("/run/pvdify-edge/admin.sock"))
+    text = FILE.read_text()
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch, FILE.name)
+        for number in range(times):
+            # what is the same as before is not taken again
+            file.write_text(text.replace("grace_period 30s", f"grace_period {31 + number % 2}s"))
+            before = listening(NET, PORT)
+            anyio.run(caddy.follow, file)
+            assert not before & listening(NET, PORT), "Caddy did not listen anew"
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":
