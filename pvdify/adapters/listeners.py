@@ -99,7 +99,10 @@ def _lead(listeners: Sequence[Listener], past: int) -> None:
 
 
 async def _knock(port: int) -> None:
-    """Come once: the kernel hands over who waits, and wakes nobody up for them until the next one comes."""
+    """Come once: who was handed over may wait for the next one to come, before a listener wakes up for them.
+
+    Kernels do so before 7.1 and the stable releases of May 2026 ("tcp: call sk_data_ready() after listener migration").
+    """
     with anyio.move_on_after(_KNOCK), suppress(OSError):
         async with await anyio.connect_tcp("127.0.0.1", port):
             pass
