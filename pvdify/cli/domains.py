@@ -122,6 +122,11 @@ async def edge(session: Session) -> None:
     click.Option(
         ["--internal-ca/--public-ca"], default=None, help="Certificates of Caddy's own authority, or of a public one."
     ),
+    click.Option(
+        ["--acme-server"],
+        metavar="URL",
+        help="Whom Caddy asks for certificates (caddy); '' for Let's Encrypt.",
+    ),
     click.Option(["--tunnel"], metavar="ID", help="The tunnel's id (cloudflared)."),
     click.Option(["--account"], metavar="ID", help="The account that the tunnel is in (cloudflared)."),
     click.Option(
@@ -137,6 +142,7 @@ async def edge(session: Session) -> None:
     ),
     examples=(
         "pvdify edge:set caddy --email ada@example.org",
+        "pvdify edge:set --acme-server https://acme-staging-v02.api.letsencrypt.org/directory",
         "pvdify edge:set --domain apps.example.org",
         "pvdify edge:set cloudflared --tunnel f70ff985-a4ef-4643-bbbc-4a0ed4fc8415 --credentials-stdin < tunnel.json",
         "pvdify edge:set none --forwards",
@@ -154,6 +160,8 @@ async def edge_set(session: Session, *, credentials_stdin: bool, **said: object)
     }
     if changed.get("kind") not in {None, EdgeKind.NONE.value}:
         changed.setdefault("forwards", False)
+    if changed.get("acme_server"):
+        changed.setdefault("internal_ca", False)
     if changed.get("kind", now.kind) == EdgeKind.CLOUDFLARED and not changed.get("tunnel", now.tunnel):
         raise SpecError(
             "cannot use the edge cloudflared: it needs a tunnel",
@@ -193,7 +201,7 @@ def _edge(answer: Edge) -> str:
             ("names", str(answer.names)),
             ("host domain", one.domain or ""),
             ("email", one.email or ""),
-            ("certificates", "of its own authority" if one.internal_ca else ""),
+            ("certificates", "of its own authority" if one.internal_ca else one.acme_server or ""),
             ("tunnel", one.tunnel or ""),
             ("account", one.account or ""),
             ("kept", "by Cloudflare" if one.managed is Managed.REMOTE else ""),

@@ -25,6 +25,13 @@ Email = Annotated[
     str,
     Meta(pattern=closed(r"[A-Za-z0-9_.][A-Za-z0-9_.+=-]{0,63}@[A-Za-z0-9.-]{1,190}"), description="an e-mail address"),
 ]
+AcmeServer = Annotated[
+    str,
+    Meta(
+        pattern=closed(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{1,64}){0,8}/?"),
+        description="the directory of an ACME server: https://acme-staging-v02.api.letsencrypt.org/directory",
+    ),
+]
 
 _DOMAIN_LONGEST = 253 - len(".") - 40
 
@@ -47,14 +54,15 @@ class Managed(StrEnum):
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the host's edge is. *domain* gives every app a name of its own below it.
 
-    *email* and *internal_ca* are Caddy's; *tunnel*, *account* and *managed* are cloudflared's. *forwards*, without an edge: a proxy of
-    one's own on this host replaces what clients say in `X-Forwarded-*`.
+    *email*, *internal_ca* and, where that is false, *acme_server* are Caddy's; *tunnel*, *account* and *managed* are
+    cloudflared's. *forwards*, without an edge: a proxy of one's own on this host replaces what clients say in `X-Forwarded-*`.
     """
 
     kind: EdgeKind = EdgeKind.NONE
     domain: DomainText | None = None
     email: Email | None = None
     internal_ca: bool = False
+    acme_server: AcmeServer | None = None
     tunnel: TunnelId | None = None
     account: AccountId | None = None
     managed: Managed = Managed.LOCAL

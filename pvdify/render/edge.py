@@ -56,6 +56,7 @@ def _caddy(apps: Mapping[str, AppRow], edge: EdgeSettings, place: Place) -> Cadd
         storage=f"{place.state}-edge",
         email=edge.email or "",
         internal_ca=edge.internal_ca,
+        acme_server="" if edge.internal_ca else edge.acme_server or "",
         sites=sites,
     )
 

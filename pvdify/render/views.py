@@ -145,6 +145,7 @@ class CaddyView:
     storage: str
     email: str
     internal_ca: bool
+    acme_server: str
     sites: tuple[SiteView, ...]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 TUNNEL = "f70ff985-a4ef-4643-bbbc-4a0ed4fc8415"
+ACME = "https://ca.example.org:9000/acme/acme/directory"
 BLOG = AppSummary(
     name="blog", environment=Environment.PRODUCTION, status=AppStatus.RUNNING, image="", created_at="2026"
 )
@@ -129,10 +130,22 @@ def test_what_is_not_said_of_an_edge_stays_as_it_is() -> None:
     assert msgspec.structs.replace(now, kind=EdgeKind.NONE) == set_edge("none", now=now).edge
 
 
-def test_what_is_said_to_be_nothing_is_taken_away() -> None:
-    now = EdgeSettings(kind=EdgeKind.CADDY, domain="apps.example.org", email="ada@example.org")
+def test_whoever_names_an_acme_server_wants_certificates_of_it_and_gets_them_again_without_naming_it() -> None:
+    now = EdgeSettings(kind=EdgeKind.CADDY, internal_ca=True)
+    asked = EdgeSettings(kind=EdgeKind.CADDY, acme_server=ACME)
 
-    assert EdgeSettings(kind=EdgeKind.CADDY) == set_edge("--domain", "", "--email", "", now=now).edge
+    assert asked == set_edge("--acme-server", ACME, now=now).edge
+    own = set_edge("--internal-ca", now=asked).edge
+    assert msgspec.structs.replace(asked, internal_ca=True) == own
+    assert asked == set_edge("--public-ca", now=own).edge
+
+
+def test_what_is_said_to_be_nothing_is_taken_away() -> None:
+    now = EdgeSettings(kind=EdgeKind.CADDY, domain="apps.example.org", email="ada@example.org", acme_server=ACME)
+
+    assert (
+        EdgeSettings(kind=EdgeKind.CADDY) == set_edge("--domain", "", "--email", "", "--acme-server", "", now=now).edge
+    )
 
 
 def test_a_proxy_of_ones_own_says_who_asks_only_where_there_is_no_edge() -> None:

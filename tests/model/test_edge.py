@@ -24,6 +24,18 @@ LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
         ({"kind": "caddy", "email": "ada{env.HOME}@example.org"}, "an e-mail address"),
         ({"kind": "caddy", "email": 'ada"@example.org'}, "an e-mail address"),
         ({"kind": "caddy", "email": "o'brien@example.org"}, "an e-mail address"),
+        *(
+            ({"kind": "caddy", "acme_server": text}, "the directory of an ACME server")
+            for text in (
+                *("http://ca.example.org/directory", "ca.example.org", "https://", "https:///directory"),
+                *(
+                    "https://ca.example.org/ directory",
+                    "https://ca.example.org/{env.HOME}",
+                    "https://ca.example.org/\n}",
+                ),
+                *("https://ada@ca.example.org/directory", "https://ca.example.org/directory?key=1", "https://[::1]/"),
+            )
+        ),
         ({"kind": "nginx"}, "nginx"),
         ({"kind": "caddy", "port": 80}, "port"),
         ({"managed": "remote"}, "account"),

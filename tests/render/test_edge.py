@@ -164,6 +164,13 @@ def test_an_app_without_a_name_is_in_no_file_and_without_an_edge_there_is_none()
     assert () == edge_artefacts({"blog": row("blog", 3000, "blog.example.org")}, EdgeSettings(), Place())
 
 
+def test_an_acme_server_is_asked_unless_certificates_are_of_its_own_authority() -> None:
+    asked = EdgeSettings(kind=EdgeKind.CADDY, acme_server="https://ca.example.org/directory")
+
+    assert "\tacme_ca https://ca.example.org/directory\n" in text_of(asked, row("blog", 3000))
+    assert "acme_ca" not in text_of(msgspec.structs.replace(asked, internal_ca=True), row("blog", 3000))
+
+
 def test_the_credentials_of_a_tunnel_are_in_no_file_and_its_ingress_is_closed() -> None:
     text = text_of(BY_TUNNEL)
 

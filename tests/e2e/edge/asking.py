@@ -37,10 +37,10 @@ def put(bed: Bed, name: str, into: str) -> None:
     bed.path(into).chmod(0o755)
 
 
-def https(bed: Bed, name: str, *options: str) -> str:
-    """What a name answers over HTTPS, to somebody who trusts Caddy's own authority; empty where nothing does."""
+def https(bed: Bed, name: str, *options: str, authority: str = AUTHORITY) -> str:
+    """What a name answers over HTTPS, to somebody who trusts that authority, Caddy's own; empty where nothing does."""
     return bed.run(
-        *("curl", "-sS", "-m", "5", "--cacert", AUTHORITY, "--resolve", f"{name}:443:127.0.0.1", *options),
+        *("curl", "-sS", "-m", "5", "--cacert", authority, "--resolve", f"{name}:443:127.0.0.1", *options),
         f"https://{name}/",
         check=False,
     ).stdout
