@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 UNIT: Final = "pvdify-caddy.service"
 _INSTALL: Final = "install Caddy, as https://caddyserver.com/docs/install says; its own service is not needed"
 _HTTPS: Final = ("127.0.0.1", 443)
+_PORTS: Final = (443, 80)
 _PATIENCE: Final = 60.0
 _BODY: Final = 64 * 1024
 _CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid
@@ -100,7 +101,7 @@ class Caddy:
             stream = await anyio.connect_unix(self.admin)
         except OSError:
             return False
-        async with stream, handed_over(_other_side(stream), _HTTPS[1]):
+        async with stream, handed_over(_other_side(stream), *_PORTS):
             status, body = await _load(stream, text)
             if status != 200:  # noqa: PLR2004 - HTTP's own
                 raise _failed(_refusal(body))

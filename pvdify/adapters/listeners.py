@@ -1,13 +1,14 @@
 """The listeners of another process: whom the kernel leads to which, while that process listens anew.
 
-A server that takes a new configuration listens a second time on its port (SO_REUSEPORT), and then leaves its first
-listener. Two things go wrong in between, a few times in a thousand changes under load:
+A server that takes a new configuration listens a second time on its ports (SO_REUSEPORT), and then leaves its first
+listeners. Under load, two things go wrong in between:
 
 - the new listener accepts before the server is ready: Caddy before 2.7 has not read its certificates then, and hangs up;
-- who is accepted in the very microsecond in which the old listener closes is reset, whatever tcp_migrate_req says.
+- whoever is ready to be accepted in the very microsecond in which the old listener closes is reset, although the kernel
+  hands over everybody else who waits there (tcp_migrate_req).
 
-So the kernel is told to lead everybody to the old one, which is held open from here, until the server has changed over;
-then to the new one; and the old one is closed when nobody comes to it any more.
+So the kernel is told to lead new visitors to the old one, which is held open from here, until the server has changed
+over; then to the new one; and the old one is closed when the server has left it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import socket
 import struct
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,12 +27,13 @@ import anyio
 from pvdify.adapters.proc import leads_to, listening, opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
-_PIDFD_GETFD: Final = 438  # the same on all architectures, as every call since Linux 5.1
+_MIGRATES: Final = Path("/proc/sys/net/ipv4/tcp_migrate_req")
+_LEAVES: Final = 0.5
+_PIDFD_GETFD: Final = 438  # on x86, Arm, RISC-V, POWER and z; elsewhere the kernel says that it is none
 _SO_ATTACH_REUSEPORT_CBPF: Final = 51  # include/uapi/asm-generic/socket.h
 _BPF_RET: Final = 0x06  # include/uapi/linux/bpf_common.h: BPF_RET | BPF_K
-_LEAVES: Final = 0.5
 _POLL: Final = 0.005
 _KNOCK: Final = 1.0
 
@@ -63,30 +64,47 @@ class Listener:
 
 
 @asynccontextmanager
-async def handed_over(pid: int, port: int) -> AsyncIterator[None]:
-    """Lead whoever comes to *port* to the listeners that process *pid* has now, and after the block to those it made in it.
+async def handed_over(
+    pid: int, *ports: int, migrates: Path = _MIGRATES, leaves: float = _LEAVES
+) -> AsyncIterator[None]:
+    """Lead whoever comes to *ports* to the listeners that process *pid* has now, and after the block to those it made in it.
 
-    Nothing is done where it has none, and where the kernel refuses (before Linux 5.6, or without CAP_SYS_PTRACE).
+    It has *leaves* seconds then to leave the old ones. Nothing is done where it has none, where the kernel does not hand over who waits
+    at a listener that closes (*migrates* says 1; Linux 5.14), or where it lets nobody share one.
     """
-    with ExitStack() as shared:
-        old: list[Listener] = []
-        with suppress(OSError):
-            old = await anyio.to_thread.run_sync(_share, pid, port, shared)
-            _lead(old, 0)
+    with ExitStack() as held:
+        old = await anyio.to_thread.run_sync(_hold, pid, ports, held, migrates)
         yield
         with suppress(OSError):
-            await _change_over(old, pid, port)
+            await _change_over(old, pid, ports, leaves)
     if old:
-        await _knock(port)
+        with ExitStack() as held:  # whoever has the process listen anew without this finds visitors led to the oldest
+            await anyio.to_thread.run_sync(_hold, pid, ports, held, migrates)
+        for port in ports:
+            await _knock(port)
 
 
-async def _change_over(old: Sequence[Listener], pid: int, port: int) -> None:
-    """Lead everybody to what listens anew, if anything does, and wait until the process is done with *old*."""
-    anew = await anyio.to_thread.run_sync(listening, Path(f"/proc/{pid}/net"), port)
-    if not anew - {listener.inode for listener in old}:
+def _hold(pid: int, ports: Sequence[int], held: ExitStack, migrates: Path) -> Sequence[Listener]:
+    """Share all listeners of *pid* at *ports*, until *held* closes, and lead visitors to the oldest; all of that, or nothing."""
+    try:
+        if migrates.read_text().strip() != "1":
+            return ()
+        with ExitStack() as stack:
+            listeners = tuple(_share(pid, ports, stack))
+            _lead(listeners, 0)
+            held.enter_context(stack.pop_all())
+            return listeners
+    except OSError:
+        return ()
+
+
+async def _change_over(old: Sequence[Listener], pid: int, ports: Sequence[int], leaves: float) -> None:
+    """Lead visitors to what listens anew, if anything does, and wait until the process has left *old*."""
+    anew = await anyio.to_thread.run_sync(_inodes, pid, ports)
+    if not old or not anew - {listener.inode for listener in old}:
         return
     _lead(old, 1)
-    with anyio.move_on_after(_LEAVES):
+    with anyio.move_on_after(leaves):
         while not all(listener.is_left() for listener in old):  # noqa: ASYNC110 - another process's doing
             await anyio.sleep(_POLL)
 
@@ -108,24 +126,31 @@ async def _knock(port: int) -> None:
             pass
 
 
-def _share(pid: int, port: int, shared: ExitStack) -> list[Listener]:
-    """All listeners of *pid* at *port*; they are closed with *shared*."""
-    inodes = listening(Path(f"/proc/{pid}/net"), port)
-    if not inodes:
-        return []
+def _inodes(pid: int, ports: Sequence[int]) -> set[str]:
+    return {inode for port in ports for inode in listening(Path(f"/proc/{pid}/net"), port)}
+
+
+def _share(pid: int, ports: Sequence[int], held: ExitStack) -> Iterator[Listener]:
+    """The listeners of *pid* at *ports*; they are closed with *held*."""
+    wanted = _inodes(pid, ports)
+    if not wanted:
+        return
     process = os.pidfd_open(pid)
-    shared.callback(os.close, process)
-    found = ((link, inode) for link, inode in opened(Path(f"/proc/{pid}/fd")) if inode in inodes)
-    # it may have thousands of connections: a listener has one number, and a low one
-    return [
-        Listener(link, inode, shared.enter_context(socket.socket(fileno=_copy(process, int(link.name)))))
-        for link, inode in islice(found, len(inodes))
-    ]
+    held.callback(os.close, process)
+    for link, inode in opened(Path(f"/proc/{pid}/fd")):
+        if inode in wanted and (shared := _copy(process, int(link.name), inode)):
+            yield Listener(link, inode, held.enter_context(shared))
+            wanted.discard(inode)
+        if not wanted:
+            return  # it may have thousands of connections: a listener has one number, and a low one
 
 
-def _copy(process: int, number: int) -> int:
-    """The same open file as that process's *number*: pidfd_getfd(2)."""
+def _copy(process: int, number: int, inode: str) -> socket.socket | None:
+    """The same socket as that process's *number*, by pidfd_getfd(2); None where it has become something else meanwhile."""
     libc = ctypes.CDLL(None, use_errno=True)
     if (got := libc.syscall(_PIDFD_GETFD, process, number, 0)) < 0:
         raise OSError(ctypes.get_errno(), "cannot share a listener")
-    return int(got)
+    if f"socket:[{os.fstat(got).st_ino}]" != inode:
+        os.close(got)
+        return None
+    return socket.socket(fileno=got)

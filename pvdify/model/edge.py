@@ -28,7 +28,7 @@ Email = Annotated[
 AcmeServer = Annotated[
     str,
     Meta(
-        pattern=closed(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{1,64}){0,8}/?"),
+        pattern=closed(r"https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]{1,64}){0,8}/?"),
         description="the directory of an ACME server: https://acme-staging-v02.api.letsencrypt.org/directory",
     ),
 ]

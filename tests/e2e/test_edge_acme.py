@@ -48,11 +48,14 @@ def bed(bed: Bed) -> Bed:
 
 @pytest.fixture(scope="module")
 def operator(bed: Bed) -> Operator:
-    """An app that serves, on a host whose Caddy asks that server."""
+    """An app that serves by a name, on a host whose Caddy asked that server for its certificate."""
     operator = Operator(bed)
     operator.create("blog")
     operator.pvdify("deploy", "blog", "--image", operator.push("v1"))
     operator.pvdify("edge:set", "caddy", "--acme-server", SERVER, "--email", "ada@example.org")
+    with acme_server(bed):
+        operator.pvdify("domains:add", "blog", NAME)
+        bed.wait_until(lambda: by_https(operator, NAME), timeout=90, what="the app by its name")
     return operator
 
 
@@ -62,10 +65,7 @@ def by_https(operator: Operator, name: str) -> bool:
 
 
 def test_a_name_gets_its_certificate_from_the_acme_server_and_serves(operator: Operator) -> None:
-    with acme_server(operator.bed):
-        operator.pvdify("domains:add", "blog", NAME)
-
-        operator.bed.wait_until(lambda: by_https(operator, NAME), what="the app by its name")
+    assert by_https(operator, NAME)
     assert SERVER in operator.pvdify("edge").stdout
 
 
@@ -78,7 +78,9 @@ def test_where_the_acme_server_is_down_the_names_from_before_serve_and_a_new_one
     assert f"Caddy has no certificate for {OTHER} yet" in checked.stdout
     with acme_server(operator.bed):
         operator.bed.run("systemctl", "restart", "pvdify-caddy")  # by itself it tries again after a minute
-        operator.bed.wait_until(lambda: by_https(operator, OTHER), what="the new name, once the server answers")
+        operator.bed.wait_until(
+            lambda: by_https(operator, OTHER), timeout=90, what="the new name, once the server answers"
+        )
     assert by_https(operator, NAME)
 
 

@@ -108,7 +108,7 @@ def test_an_installed_host_listens_and_runs_nothing(bed: Bed) -> None:
 
 def test_the_services_are_as_closed_as_their_work_allows(bed: Bed) -> None:
     assert 0.5 >= exposure(bed, "pvdifyd.service")
-    assert 2.1 >= exposure(bed, "pvdify-host.service")
+    assert 2.3 >= exposure(bed, "pvdify-host.service")  # 0.2 of it is pidfd_getfd
 
 
 def test_the_api_listens_where_its_socket_says_and_nowhere_else(bed: Bed) -> None:

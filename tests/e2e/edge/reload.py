@@ -24,7 +24,7 @@ def main(times: int) -> None:
             file.write_text(text.replace("grace_period 30s", f"grace_period {31 + number % 2}s"))
             before = listening(NET, PORT)
             anyio.run(caddy.follow, file)
-            assert not before & listening(NET, PORT), "Caddy did not listen anew"
+            assert listening(NET, PORT) - before, "Caddy did not listen anew"
             time.sleep(0.05)
 
 
