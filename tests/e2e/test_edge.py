@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,6 +113,10 @@ def test_twenty_deploys_behind_caddy_fail_no_request_and_never_touch_it(caddy: O
     assert before == caddy.bed.run("sh", "-c", reloads).stdout
 
 
+def is_served(caddy: Operator, name: str) -> bool:
+    return https(caddy, name).startswith("release=")
+
+
 @pytest.mark.parametrize("way", [Way.LOCAL, Way.ADMIN])
 def test_names_that_come_and_go_for_one_app_cost_another_no_request(way: Way, caddy: Operator) -> None:
     """Among 60 others, since this Caddy listens anew first, and reads certificates then: the more, the later."""
@@ -124,7 +129,7 @@ def test_names_that_come_and_go_for_one_app_cost_another_no_request(way: Way, ca
     with asking.load(caddy.bed, "https://127.0.0.1/", NAME, authority=asking.AUTHORITY) as asked:
         for number in range(5):
             operator.pvdify("domains:add", "shop", f"s{number}.example.org")
-            assert https(caddy, f"s{number}.example.org").startswith("release=")
+            caddy.bed.wait_until(partial(is_served, caddy, f"s{number}.example.org"), what="the new name")
         for number in range(5):
             operator.pvdify("domains:remove", "shop", f"s{number}.example.org")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,7 @@ from tests.e2e.edge import asking
 from tests.e2e.operator import Operator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from tests.e2e.bed import Bed
 
@@ -22,17 +21,9 @@ ROOT = "/opt/acme/root.crt"
 TRUSTED = "/usr/local/share/ca-certificates/stand-in.crt"
 
 
-@contextmanager
-def acme_server(bed: Bed) -> Iterator[None]:
+def acme_server(bed: Bed) -> AbstractContextManager[None]:
     """It answers as long as the block lasts; its root is made once."""
-    process = bed.spawn(asking.PYTHON, "/opt/acme.py", "/opt/acme")
-    try:
-        assert process.stdout is not None
-        assert "ready" == process.stdout.readline().strip()
-        yield
-    finally:
-        process.terminate()
-        process.communicate()
+    return asking.stand_in(bed, "/opt/acme.py", "/opt/acme")
 
 
 @pytest.fixture(scope="module")

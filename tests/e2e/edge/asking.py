@@ -47,11 +47,9 @@ def https(bed: Bed, name: str, *options: str, authority: str = AUTHORITY) -> str
 
 
 @contextmanager
-def cloudflare(bed: Bed) -> Iterator[None]:
-    """Both stand-ins: the tunnel's program is installed, and Cloudflare's side runs."""
-    put(bed, "cloudflared.py", "/usr/local/bin/cloudflared")
-    put(bed, "cloudflare.py", "/opt/cloudflare.py")
-    process = bed.spawn(PYTHON, "/opt/cloudflare.py", SECRET)
+def stand_in(bed: Bed, *argv: str) -> Iterator[None]:
+    """One of the programs beside this runs in *bed*, from its `ready` to the end of the block."""
+    process = bed.spawn(PYTHON, *argv)
     try:
         assert process.stdout is not None
         assert "ready" == process.stdout.readline().strip()
@@ -59,6 +57,15 @@ def cloudflare(bed: Bed) -> Iterator[None]:
     finally:
         process.terminate()
         process.communicate()
+
+
+@contextmanager
+def cloudflare(bed: Bed) -> Iterator[None]:
+    """Both stand-ins: the tunnel's program is installed, and Cloudflare's side runs."""
+    put(bed, "cloudflared.py", "/usr/local/bin/cloudflared")
+    put(bed, "cloudflare.py", "/opt/cloudflare.py")
+    with stand_in(bed, "/opt/cloudflare.py", SECRET):
+        yield
 
 
 def lasting_cloudflare(bed: Bed) -> None:
