@@ -42,6 +42,8 @@ def caddy(operator: Operator) -> Iterator[Operator]:
     operator.pvdify("edge:set", "caddy", "--internal-ca", "--domain", "apps.example.org")
     operator.pvdify("domains:add", "blog", NAME)
     operator.pvdify("domains:add", "shop", OTHER)
+    for name in (NAME, OTHER, "shop.apps.example.org"):
+        operator.bed.wait_until(partial(is_served, operator, name), what=f"the certificate of {name}")
     yield operator
     for app, name in (("blog", NAME), ("shop", OTHER)):
         operator.pvdify("domains:remove", app, name)
@@ -64,9 +66,13 @@ def https(operator: Operator, name: str) -> str:
     return asking.https(operator.bed, name)
 
 
+def is_served(operator: Operator, name: str) -> bool:
+    return https(operator, name).startswith("release=")
+
+
 def test_caddy_serves_an_app_by_its_names_over_https_and_redirects_to_it(caddy: Operator) -> None:
-    assert https(caddy, NAME).startswith("release=")
-    assert https(caddy, "shop.apps.example.org").startswith("release=")
+    assert is_served(caddy, NAME)
+    assert is_served(caddy, "shop.apps.example.org")
     plain = caddy.bed.run(
         "curl",
         "-sS",
@@ -93,7 +99,7 @@ def test_whoever_has_public_certificates_may_go_over_to_an_authority_of_their_ow
     caddy.by(way).pvdify("edge:set", "caddy", "--internal-ca")
 
     # which it does as soon as it has given up the public one
-    bed.wait_until(lambda: https(caddy, NAME).startswith("release="), what="the certificate of its own authority")
+    bed.wait_until(lambda: is_served(caddy, NAME), what="the certificate of its own authority")
     assert "" == bed.run("find", "/var/lib/pvdify-edge", "!", "-user", "pvdify-edge").stdout
 
 
@@ -111,10 +117,6 @@ def test_twenty_deploys_behind_caddy_fail_no_request_and_never_touch_it(caddy: O
     assert asked.answers > 500
     assert pid == caddy.bed.run("systemctl", "show", "-P", "MainPID", "pvdify-caddy").stdout
     assert before == caddy.bed.run("sh", "-c", reloads).stdout
-
-
-def is_served(caddy: Operator, name: str) -> bool:
-    return https(caddy, name).startswith("release=")
 
 
 @pytest.mark.parametrize("way", [Way.LOCAL, Way.ADMIN])
@@ -261,7 +263,7 @@ def test_domains_change_from_elsewhere_as_on_the_host(way: Way, caddy: Operator)
     afar = caddy.by(way)
 
     afar.pvdify("domains:add", "blog", "afar.example.org")
-    assert https(caddy, "afar.example.org").startswith("release=")
+    caddy.bed.wait_until(lambda: is_served(caddy, "afar.example.org"), what="the new name")
     afar.pvdify("domains:remove", "blog", "afar.example.org")
 
     assert "afar" not in json.dumps(afar.answer("domains", "blog"))

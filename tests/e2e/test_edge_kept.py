@@ -29,6 +29,7 @@ def operator(bed: Bed) -> Operator:
     operator.pvdify("deploy", "blog", "--image", operator.push("v1"))
     operator.pvdify("edge:set", "caddy", "--internal-ca")
     operator.pvdify("domains:add", "blog", NAME)
+    bed.wait_until(lambda: asking.https(bed, NAME).startswith("release="), what="its certificate")
     return operator
 
 
