@@ -75,8 +75,9 @@ async def handed_over(
     with ExitStack() as held:
         old = await anyio.to_thread.run_sync(_hold, pid, ports, held, migrates)
         yield
-        with suppress(OSError):
-            await _change_over(old, pid, ports, leaves)
+        if old:
+            with suppress(OSError):
+                await _change_over(old, pid, ports, leaves)
     if old:
         with ExitStack() as held:  # whoever has the process listen anew without this finds visitors led to the oldest
             await anyio.to_thread.run_sync(_hold, pid, ports, held, migrates)
@@ -101,7 +102,7 @@ def _hold(pid: int, ports: Sequence[int], held: ExitStack, migrates: Path) -> Se
 async def _change_over(old: Sequence[Listener], pid: int, ports: Sequence[int], leaves: float) -> None:
     """Lead visitors to what listens anew, if anything does, and wait until the process has left *old*."""
     anew = await anyio.to_thread.run_sync(_inodes, pid, ports)
-    if not old or not anew - {listener.inode for listener in old}:
+    if not anew - {listener.inode for listener in old}:
         return
     _lead(old, 1)
     with anyio.move_on_after(leaves):

@@ -125,7 +125,7 @@ async def edge(session: Session) -> None:
     click.Option(
         ["--acme-server"],
         metavar="URL",
-        help="The ACME server to ask for certificates (caddy); '' for Let's Encrypt.",
+        help="The ACME server to ask for certificates (caddy); '' for Caddy's choice, Let's Encrypt first.",
     ),
     click.Option(["--tunnel"], metavar="ID", help="The tunnel's id (cloudflared)."),
     click.Option(["--account"], metavar="ID", help="The account that the tunnel is in (cloudflared)."),

@@ -139,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
             case "challenge":
                 authority.prove(number, protected["kid"])
                 self.answer(200, authority.challenge(number))
+            case "finalize" if not authority.orders[number]["is_proven"]:
+                self.answer(403, {"type": "urn:ietf:params:acme:error:orderNotReady", "detail": "not proven"})
             case "finalize":
                 authority.certify(number, decoded(payload["csr"]))
                 self.answer(200, authority.order(number), location=f"{BASE}/order/{number}")
